@@ -1,0 +1,114 @@
+/* Reading events and writing results and change records in Avro: the only owner of <avro.h>.
+ *
+ * Decoding uses the writer's schema and picks fields by name (avro-c's resolver maps a reordered enum
+ * to the wrong symbol); the mapping from a schema to the tables of fields is made once per schema.
+ * Hostile bytes are expected: see pitfalls.md. */
+#ifndef PROVD_WIRE_AVRO_H
+#define PROVD_WIRE_AVRO_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "domain/code.h"
+#include "domain/event.h"
+#include "domain/outcome.h"
+
+struct arena;
+
+/* Installs the size-capped allocator; once per process, before anything else here. */
+void avro_start(size_t allocation_bytes_max);
+
+/* A writer's schema, parsed, checked (no recursion, no zero-size items) and mapped to the tables. */
+struct writer_schema;
+/* FATAL never; a schema that cannot be used gives STATUS_RETRY? No: it gives OK with *ret_schema NULL
+ * and the reason in `err`, since that is a property of the record that names it. */
+enum status writer_schema_compile(struct text json, struct writer_schema **ret_schema,
+                                  struct error *err);
+void writer_schema_close(struct writer_schema *schema);
+
+/* Why bytes could not be read. */
+struct unreadable {
+    enum code code;      /* CODE_NONE: they could */
+    struct text message; /* in the arena: what was wrong, at which byte or field */
+};
+
+struct decode_limits {
+    size_t string_bytes_max;
+    size_t items_max;
+};
+
+/* Decodes one event body into `event`: envelope fields, kind, payload, payload hash. All of `body` must
+ * be consumed. Strings are copied into the arena. Does not judge the event (event_check does). */
+void avro_decode_event(const struct writer_schema *schema, struct text body,
+                       const struct decode_limits *limits, struct arena *arena,
+                       struct event *event, struct unreadable *unreadable);
+
+/* --- what we write ---------------------------------------------------------------------------- */
+
+/* How our values are framed: the prefix, ready to be put in front. */
+struct framing {
+    uint8_t prefix[10];
+    size_t prefix_len; /* 5: Confluent; 10: single object */
+};
+
+struct source {
+    struct text topic;
+    int32_t partition;
+    int64_t offset;
+};
+
+/* Everything a ProvisioningResult says. */
+struct result_facts {
+    struct uuid result_id;
+    const struct event *event; /* never NULL */
+    const struct outcome *outcome;
+    /* DUPLICATE of an earlier batch: what the first result said, decoded from the ledger. */
+    const struct first_result *first;
+    struct source source, first_seen; /* first_seen only for DUPLICATE */
+    bool republished;
+    int64_t applied_at;
+    struct text worker;
+};
+
+/* What a DUPLICATE repeats of the first result. */
+struct first_result {
+    struct text status, code; /* code may be null */
+    struct uuid account_uuid;
+    int64_t account_id, version_before, version_after;
+    int64_t service_ids[SERVICE_COUNT]; /* INT_NULL: absent */
+    int64_t applied_at;
+    struct text worker;
+};
+
+/* Everything a ChangeRecord says but its hash. */
+struct change_facts {
+    struct uuid change_id;
+    int64_t chain_seq;
+    const uint8_t *prev_hash; /* 32 bytes */
+    const struct event *event;
+    const struct change *change;
+    struct source source;
+    int64_t recorded_at;
+};
+
+/* Encoders for the embedded schemas, with their values made once and used again. */
+struct encoder;
+enum status encoder_open(struct encoder **ret_encoder, struct error *err);
+void encoder_close(struct encoder *encoder);
+/* Appends prefix and body. The buffer's `failed` says that it was too small a ceiling. */
+void encode_result(struct encoder *encoder, const struct framing *framing,
+                   const struct result_facts *facts, struct arena *arena, struct buffer *out);
+/* Appends the body of a change record without its last field, `hash` (rulings.md, 22). */
+void encode_change_body(struct encoder *encoder, const struct change_facts *facts,
+                        struct arena *arena, struct buffer *out);
+/* Reads a stored result (framing included) back, with the embedded schema or with `schema` when it is
+ * an older one. False when it cannot be read. */
+bool decode_first_result(struct encoder *encoder, struct text framed, struct arena *arena,
+                         struct first_result *ret_first);
+
+/* CRC-64-AVRO of the parsing canonical form (Avro specification, "Schema Fingerprints"). False when the
+ * text is no schema. Little-endian bytes in single-object encoding. */
+bool schema_fingerprint(struct text json, uint64_t *ret_fingerprint);
+
+#endif

@@ -1,0 +1,171 @@
+/* The consumer and the transactional producer of a lane, and Kafka's errors as statuses. The only
+ * files that see <librdkafka/rdkafka.h> are wire/kafka_*.c, through wire/kafka_handles.h.
+ *
+ * pitfalls.md says why it is done this way: eager assignment; rd_kafka_consumer_poll in a loop, no
+ * consume_batch, seek, pause or position; own tracking of the next offset; group metadata taken with
+ * the batch and refused when the generation is below 0 or the member id empty. */
+#ifndef PROVD_WIRE_KAFKA_H
+#define PROVD_WIRE_KAFKA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+struct arena;
+
+struct kafka_property {
+    const char *name, *value;
+};
+
+/* Where one consumes and produces. Strings live as long as the options are in use. */
+struct kafka_options {
+    const char *brokers;
+    const char *client_id;
+    const char *group_id;
+    const char *transactional_id; /* stable per slot */
+    const char *events_topic;
+    const char *results_topic, *changes_topic, *dlq_topic;
+    int64_t transaction_timeout_ms;
+    int64_t session_timeout_ms;
+    int64_t fetch_memory_bytes_max; /* bounds the prefetch queue of the whole consumer */
+    int64_t outputs_per_batch_max;  /* sizes the producer queue */
+    int64_t output_bytes_max;       /* message.max.bytes */
+    /* Security and pass-through, already merged and checked by config: client ones go to both. */
+    const struct kafka_property *client, *consumer, *producer; /* ended by a NULL name */
+};
+
+/* --- consumer --------------------------------------------------------------------------------- */
+
+struct kafka_consumer;
+struct kafka_message; /* owns the fetch buffer behind it */
+
+/* What the consumer calls during kafka_consume when partitions come and go. `assigned` decides where
+ * each partition starts: it sets `start_offset` (>= 0), or leaves -1 to not consume it (halted).
+ * Neither may call back into the consumer, but may use the query functions below. */
+struct kafka_partition {
+    int32_t partition;
+    int64_t start_offset;
+};
+struct kafka_rebalance {
+    void (*assigned)(void *opaque, struct kafka_partition *partitions, size_t count);
+    void (*revoked)(void *opaque, const int32_t *partitions, size_t count, bool lost);
+    void *opaque;
+};
+
+enum status kafka_consumer_open(struct kafka_consumer **ret_consumer,
+                                const struct kafka_options *options,
+                                const struct kafka_rebalance *rebalance, struct error *err);
+void kafka_consumer_close(struct kafka_consumer *consumer); /* leaves the group; NULL is fine */
+
+/* The next message, or OK with *ret_message NULL when none came within `timeout_ms` (0: only what is
+ * there). Serves rebalances. Errors: RETRY for what librdkafka heals by itself (it is reported once),
+ * FATAL for a fatal one; an offset out of range is FATAL with code "_AUTO_OFFSET_RESET" and the
+ * partition in *ret_partition when that is not NULL. */
+enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
+                          struct kafka_message **ret_message, int32_t *ret_partition,
+                          struct error *err);
+void kafka_message_close(struct kafka_message *message);
+
+int32_t kafka_message_partition(const struct kafka_message *message);
+int64_t kafka_message_offset(const struct kafka_message *message);
+int64_t kafka_message_timestamp_ms(const struct kafka_message *message); /* -1: none */
+struct text kafka_message_key(const struct kafka_message *message);   /* null is null */
+struct text kafka_message_value(const struct kafka_message *message); /* null is a tombstone */
+size_t kafka_message_header_count(const struct kafka_message *message);
+/* False past the end. A null header value is TEXT_NULL. */
+bool kafka_message_header(const struct kafka_message *message, size_t index, struct text *ret_name,
+                          struct text *ret_value);
+/* Last header of that name; false when there is none. */
+bool kafka_message_header_named(const struct kafka_message *message, const char *name,
+                                struct text *ret_value);
+
+/* Group metadata as of now: taken with the batch, used by its transaction. FATAL when the member id is
+ * empty; RETRY (code "NOT_IN_GROUP") when the consumer is not a member at the moment. */
+struct kafka_group_metadata;
+enum status kafka_group_metadata(struct kafka_consumer *consumer,
+                                 struct kafka_group_metadata **ret_metadata, struct error *err);
+void kafka_group_metadata_close(struct kafka_group_metadata *metadata);
+
+/* Questions to the brokers, each with a timeout; usable inside `assigned`. */
+enum status kafka_cluster_id(struct kafka_consumer *consumer, int timeout_ms, struct arena *arena,
+                             struct text *ret_id, struct error *err);
+/* Committed offsets of the group, -1 where none; waits for pending transactions (RETRY: unstable). */
+enum status kafka_committed(struct kafka_consumer *consumer, struct kafka_partition *partitions,
+                            size_t count, int timeout_ms, struct error *err);
+/* First offset, and the end for a read_committed reader (last stable offset). */
+enum status kafka_watermarks(struct kafka_consumer *consumer, int32_t partition, int timeout_ms,
+                             int64_t *ret_low, int64_t *ret_high, struct error *err);
+/* Cached watermarks of an assigned partition, no network; false when not known yet. */
+bool kafka_watermarks_cached(struct kafka_consumer *consumer, int32_t partition, int64_t *ret_low,
+                             int64_t *ret_high);
+
+/* --- producer --------------------------------------------------------------------------------- */
+
+enum kafka_output_topic { OUTPUT_RESULTS, OUTPUT_CHANGES, OUTPUT_DLQ, OUTPUT_TOPIC_COUNT };
+
+struct kafka_header {
+    struct text name;
+    struct text value;
+};
+
+/* One record to publish. Bytes are copied by the producer unless `borrow` is true: then they must
+ * live until kafka_transaction_commit/abort has returned. */
+struct kafka_output {
+    enum kafka_output_topic topic;
+    int32_t partition; /* -1: murmur2 of the key, as in Java */
+    struct text key, value;
+    int64_t timestamp_ms; /* 0: now */
+    const struct kafka_header *headers;
+    size_t header_count;
+    bool borrow;
+};
+
+struct kafka_offset {
+    int32_t partition;
+    int64_t next_offset; /* last processed + 1 */
+};
+
+struct kafka_producer;
+
+/* Opens and runs init_transactions (fences a predecessor with the same transactional id). */
+enum status kafka_producer_open(struct kafka_producer **ret_producer,
+                                const struct kafka_options *options, struct error *err);
+void kafka_producer_close(struct kafka_producer *producer);
+
+/* Partition count of an output topic, and of the events topic (to decide about copying the source's
+ * partition number). Cached for a minute. */
+enum status kafka_partition_count(struct kafka_producer *producer, enum kafka_output_topic topic,
+                                  int32_t *ret_count, struct error *err);
+enum status kafka_events_partition_count(struct kafka_producer *producer, int32_t *ret_count,
+                                         struct error *err);
+
+/* The transaction, in this order. Each returns OK or says by *ret_verdict what the caller has to do:
+ * the table of pitfalls.md: retriable errors are retried inside (same call, bounded by
+ * `transaction_timeout_ms`); then */
+enum kafka_verdict {
+    KAFKA_GO_ON,   /* done */
+    KAFKA_ABORT,   /* kafka_transaction_abort, then the same results again from memory */
+    KAFKA_RECYCLE, /* close this producer, open a new one, then the same results again */
+    KAFKA_IN_DOUBT, /* commit timed out: recycle, then read the committed offsets and go on from there */
+    KAFKA_FENCED,  /* the group has moved on (stale generation, unknown member): abort, drop the batch, rejoin */
+};
+enum kafka_verdict kafka_transaction_begin(struct kafka_producer *producer, struct error *err);
+/* Queue full is waited out inside. */
+enum kafka_verdict kafka_transaction_produce(struct kafka_producer *producer,
+                                             const struct kafka_output *output, struct error *err);
+enum kafka_verdict kafka_transaction_offsets(struct kafka_producer *producer,
+                                             const struct kafka_offset *offsets, size_t count,
+                                             const struct kafka_group_metadata *metadata,
+                                             struct error *err);
+enum kafka_verdict kafka_transaction_commit(struct kafka_producer *producer, struct error *err);
+enum kafka_verdict kafka_transaction_abort(struct kafka_producer *producer, struct error *err);
+/* Serves delivery reports while other work goes on; never blocks. */
+void kafka_producer_poll(struct kafka_producer *producer);
+
+/* The table behind the verdicts, for tests: which verdict an error gets by its three properties. */
+enum kafka_verdict kafka_verdict_of(bool fatal, bool requires_abort, bool retriable);
+
+#endif
