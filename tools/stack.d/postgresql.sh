@@ -21,6 +21,7 @@ prepare_postgresql()
     [ -x "$PG_BIN/postgres" ] || die "postgresql: $PG_BIN/postgres is not there: run tools/install"
     pg_folder
     [ -f "$(pg_data)/PG_VERSION" ] || pg_init
+    pg_forget_zombie
     pg_configure
 }
 
@@ -54,13 +55,24 @@ pg_init()
     pg_as rm -f "$password_file"
 }
 
+# Where nobody collects orphans (a container without an init), a killed server stays as a zombie, and PostgreSQL takes
+# it for a running one.
+pg_forget_zombie()
+{
+    local file pid=''
+    file=$(pg_data)/postmaster.pid
+    [ -f "$file" ] || return 0
+    read -r pid <"$file" || true
+    [ "$(proc_field "$pid" 1)" != Z ] || rm -f "$file"
+}
+
 # pg_file NAME: standard input becomes that file of the data folder, readable by the database's user only.
 pg_file()
 {
     local path
     path=$(pg_data)/$1
-    pg_as rm -f "$path"
-    pg_as install -m 600 /dev/stdin "$path"
+    pg_as install -m 600 /dev/null "$path"
+    pg_as tee "$path" >/dev/null
 }
 
 pg_configure()
@@ -123,7 +135,7 @@ start_postgresql()
     server_spawn postgresql env -C / "${as[@]}" "$PG_BIN/postgres" -D "$(pg_data)/"
 }
 
-ready_postgresql() { "$PG_BIN/pg_isready" -q -h 127.0.0.1 -p "$(port_of postgresql)" -t 2; }
+ready_postgresql() { "$PG_BIN/pg_isready" -q -h 127.0.0.1 -p "$(port_of postgresql)" -U postgres -d postgres -t 2; }
 
 wipe_postgresql()
 {

@@ -63,7 +63,7 @@ server_wait_ready()
     done
 }
 
-last_lines() { tail -n "$LAST_LINES" "$(log_file "$1")" 2>/dev/null | sed "s/^/  $1| /"; }
+last_lines() { tail -n "$LAST_LINES" "$(log_file "$1")" 2>/dev/null | cut -c "1-$LAST_LINE_WIDTH" | sed "s/^/  $1| /"; }
 
 fail_with_log()
 {
