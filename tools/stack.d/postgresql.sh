@@ -14,7 +14,8 @@ pg_as()
     fi
 }
 
-pg_data() { printf '%s/postgresql\n' "$STACK_DIR"; }
+# Resolved, since the link that pg_folder may make lies where the database's user cannot go.
+pg_data() { readlink -f "$STACK_DIR/postgresql"; }
 
 prepare_postgresql()
 {
@@ -36,9 +37,10 @@ pg_folder()
     elif pg_as test -x "$STACK_DIR"; then
         install -d -m 700 -o "$PG_USER" -g "$PG_USER" "$data"
     else
-        rm -f "$data"
-        ln -s "$(pg_as mktemp -d /var/tmp/provd-stack-postgresql.XXXXXX)" "$data"
-        say "postgresql: user $PG_USER cannot reach $STACK_DIR, the data are in $(readlink "$data")"
+        rm -f "$STACK_DIR/postgresql"
+        data=$(pg_as mktemp -d /var/tmp/provd-stack-postgresql.XXXXXX)
+        ln -s "$data" "$STACK_DIR/postgresql"
+        say "postgresql: user $PG_USER cannot reach $STACK_DIR, the data are in $data"
     fi
 }
 
@@ -47,7 +49,7 @@ pg_init()
     local password_file
     password_file=$(pg_as mktemp /tmp/provd-stack.XXXXXX)
     printf '%s\n' "$POSTGRESQL_PASSWORD" | pg_as tee "$password_file" >/dev/null
-    pg_as "$PG_BIN/initdb" -D "$(pg_data)/" -U postgres --encoding=UTF8 --locale=C.UTF-8 --auth=scram-sha-256 \
+    pg_as "$PG_BIN/initdb" -D "$(pg_data)" -U postgres --encoding=UTF8 --locale=C.UTF-8 --auth=scram-sha-256 \
         --pwfile="$password_file" >"$STACK_DIR/initdb.log" 2>&1 || {
         tail -n "$LAST_LINES" "$STACK_DIR/initdb.log" >&2
         die "postgresql: initdb failed"
@@ -132,15 +134,12 @@ start_postgresql()
 {
     local -a as=()
     [ "$(id -u)" != 0 ] || as=(setpriv --reuid "$PG_USER" --regid "$PG_USER" --init-groups --)
-    server_spawn postgresql env -C / "${as[@]}" "$PG_BIN/postgres" -D "$(pg_data)/"
+    server_spawn postgresql env -C / "${as[@]}" "$PG_BIN/postgres" -D "$(pg_data)"
 }
 
 ready_postgresql() { "$PG_BIN/pg_isready" -q -h 127.0.0.1 -p "$(port_of postgresql)" -U postgres -d postgres -t 2; }
 
 wipe_postgresql()
 {
-    local data
-    data=$(pg_data)
-    [ ! -L "$data" ] || rm -rf "$(readlink "$data")"
-    rm -rf "$data"
+    rm -rf "$(pg_data)" "$STACK_DIR/postgresql"
 }
