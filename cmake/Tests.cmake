@@ -1,0 +1,93 @@
+# Tests as ctest sees them. One label per folder, so that `ctest -L unit` and the like work:
+#   unit, rules   C, cmocka, no servers: each tests/<folder>/test_*.c is one program
+#   fuzz          tests/fuzz/fuzz_*.c over its corpus (preset fuzz only)
+#   lint          tests/lint
+#   schemas, sql, provctl, flow, fault, ...   Python, pytest: each tests/<folder>/test_*.py is one test;
+#                 all but `schemas` need the development stack, which the fixture `stack` starts
+
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+
+# Halt on the first finding, with a stack; the libraries' own leaks at exit are listed in lsan.supp.
+set(test_environment
+    "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1"
+    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+    "PROVD_SOURCE_DIR=${CMAKE_SOURCE_DIR}"
+    "PROVD_BUILD_DIR=${CMAKE_BINARY_DIR}"
+    "PROVD_BIN=${CMAKE_BINARY_DIR}/provd"
+    "PROVCTL_BIN=${CMAKE_BINARY_DIR}/provctl")
+
+# --- C -------------------------------------------------------------------------------------------
+
+file(GLOB support_sources CONFIGURE_DEPENDS tests/support/*.c)
+add_library(test_support INTERFACE)
+target_include_directories(test_support INTERFACE tests/support)
+target_sources(test_support INTERFACE ${support_sources})
+target_link_libraries(test_support INTERFACE provd_stages PkgConfig::cmocka)
+target_compile_definitions(test_support INTERFACE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+
+foreach(folder unit rules)
+    file(GLOB test_sources CONFIGURE_DEPENDS tests/${folder}/test_*.c)
+    # Other .c files of the folder are shared by its tests.
+    file(GLOB shared_sources CONFIGURE_DEPENDS tests/${folder}/*.c)
+    list(FILTER shared_sources EXCLUDE REGEX "/test_[^/]*\\.c$")
+    foreach(source ${test_sources})
+        cmake_path(GET source STEM name)
+        add_executable(${name} ${source} ${shared_sources})
+        target_include_directories(${name} PRIVATE tests/${folder})
+        target_link_libraries(${name} PRIVATE test_support)
+        set_target_properties(${name} PROPERTIES
+            RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder})
+        add_test(NAME ${folder}/${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        set_tests_properties(${folder}/${name} PROPERTIES
+            LABELS ${folder} TIMEOUT 120 ENVIRONMENT "${test_environment}")
+    endforeach()
+endforeach()
+
+if(PROVD_FUZZ)
+    file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+    foreach(source ${fuzz_sources})
+        cmake_path(GET source STEM name)
+        add_executable(${name} ${source})
+        target_link_libraries(${name} PRIVATE provd_stages)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        # A short run from the kept inputs; new findings go to the build folder.
+        file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/corpus/${name})
+        set(kept ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+        if(NOT IS_DIRECTORY ${kept})
+            set(kept)
+        endif()
+        add_test(NAME fuzz/${name}
+                 COMMAND ${name} -max_total_time=20 -timeout=10 -rss_limit_mb=2048
+                         ${CMAKE_BINARY_DIR}/corpus/${name} ${kept})
+        set_tests_properties(fuzz/${name} PROPERTIES
+            LABELS fuzz TIMEOUT 120 ENVIRONMENT "${test_environment}")
+    endforeach()
+endif()
+
+# --- Python --------------------------------------------------------------------------------------
+
+file(GLOB python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests tests/*/test_*.py)
+if(python_tests)
+    add_test(NAME stack/up COMMAND ${CMAKE_SOURCE_DIR}/tools/stack up)
+    set_tests_properties(stack/up PROPERTIES
+        LABELS "stack;sql;provctl;flow;fault" TIMEOUT 300 FIXTURES_SETUP stack)
+endif()
+foreach(path ${python_tests})
+    cmake_path(GET path PARENT_PATH folder)
+    cmake_path(REMOVE_EXTENSION path OUTPUT_VARIABLE name)
+    add_test(NAME ${name}
+             COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider -rfE tests/${path}
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES
+        LABELS ${folder} TIMEOUT 600 ENVIRONMENT "${test_environment};PYTHONDONTWRITEBYTECODE=1")
+    if(NOT folder MATCHES "^(schemas|lint)$")
+        set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED stack)
+    endif()
+    # Tests that stop servers or count on timing must not disturb others.
+    if(folder STREQUAL "fault")
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
+endforeach()
+
+include(Lint)
