@@ -66,13 +66,14 @@ COMMENT ON COLUMN provd.event_ledger.change_count IS 'Change records it made, in
 COMMENT ON COLUMN provd.event_ledger.applied_at IS 'Time of the batch, by the clock';
 
 -- The default holds ids that are no UUIDv7 of a month at hand. It is split at the greatest time that a UUIDv7 of this
--- century can have, since attaching a month scans the default for rows that belong there: the upper part, where 98 of
--- 100 random ids lie, is excluded from that scan by its own bounds.
+-- century can have, since attaching a month scans the default for rows that belong there, under an exclusive lock: the
+-- upper part, where 98 of 100 random ids lie, is left out of that scan thanks to its CHECK (bounds alone do not do that).
 CREATE TABLE provd.event_ledger_default PARTITION OF provd.event_ledger DEFAULT PARTITION BY RANGE (event_id);
 CREATE TABLE provd.event_ledger_default_low PARTITION OF provd.event_ledger_default
     FOR VALUES FROM (MINVALUE) TO ('04000000-0000-0000-0000-000000000000');
-CREATE TABLE provd.event_ledger_default_high PARTITION OF provd.event_ledger_default
-    FOR VALUES FROM ('04000000-0000-0000-0000-000000000000') TO (MAXVALUE);
+CREATE TABLE provd.event_ledger_default_high PARTITION OF provd.event_ledger_default (
+    CONSTRAINT event_ledger_default_high_bound CHECK (event_id >= '04000000-0000-0000-0000-000000000000')
+) FOR VALUES FROM ('04000000-0000-0000-0000-000000000000') TO (MAXVALUE);
 COMMENT ON TABLE provd.event_ledger_default IS 'Ids without a month of their own; pruned by deleting, see migrations/README.md';
 COMMENT ON TABLE provd.event_ledger_default_low IS 'Of the default: ids that begin as a UUIDv7 made before the year 2109';
 COMMENT ON TABLE provd.event_ledger_default_high IS 'Of the default: ids that begin as no UUIDv7 made before the year 2109';

@@ -1,0 +1,587 @@
+-- Written by tools/migrate install-sql from migrations/deploy: change those, not this file.
+-- The whole schema in one transaction, for a database without sqitch: psql -v ON_ERROR_STOP=1 -f install.sql
+
+BEGIN;
+
+-- Deploy provd:roles to pg
+-- The roles belong to the whole server and may serve several databases: made only when missing.
+
+
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['provd_owner', 'provd_writer', 'provd_reader', 'provd_operator', 'mta', 'mda'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL; -- another database of this server was migrated in the same moment
+            END;
+        END IF;
+    END LOOP;
+    IF NOT pg_has_role('provd_operator', 'provd_reader', 'MEMBER') THEN
+        GRANT provd_reader TO provd_operator;
+    END IF;
+    -- Whoever migrates, if not a superuser, must be able to become the owner.
+    IF NOT pg_has_role(current_user, 'provd_owner', 'MEMBER') THEN
+        EXECUTE format('GRANT provd_owner TO %I', current_user);
+    END IF;
+END
+$$;
+
+CREATE SCHEMA provd AUTHORIZATION provd_owner;
+
+SET LOCAL ROLE provd_owner;
+
+COMMENT ON SCHEMA provd IS 'Accounts provisioned by provd, and what provd remembers about the events';
+GRANT USAGE ON SCHEMA provd TO provd_writer, provd_reader, provd_operator, mta, mda;
+
+-- One more with every change of sqitch.plan; provd starts against exactly the number it was built for.
+CREATE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 1';
+COMMENT ON FUNCTION provd.schema_version() IS 'Number of the newest change of migrations/sqitch.plan that is deployed here';
+
+RESET ROLE;
+
+-- Deploy provd:tenants to pg
+-- requires: roles
+-- Names sort by byte (COLLATE "C"), as provd sorts its lock order, whatever the locale of the database.
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE TABLE provd.context (
+    name text COLLATE "C" PRIMARY KEY CHECK (name <> ''),
+    domains_on_the_fly boolean NOT NULL DEFAULT false,
+    max_accounts int8 CHECK (max_accounts >= 0),
+    quota_bytes int8 CHECK (quota_bytes >= 0),
+    max_messages int8 CHECK (max_messages >= 0),
+    disabled_protocols int4 NOT NULL DEFAULT 0 CHECK (disabled_protocols BETWEEN 0 AND 31),
+    domain_count int8 NOT NULL DEFAULT 0 CHECK (domain_count >= 0),
+    version int8 NOT NULL,
+    revision int8 NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE provd.context IS 'Tenants: a context owns domains, groups and, through its domains, accounts';
+COMMENT ON COLUMN provd.context.name IS 'Name of the context, as in the envelope of events';
+COMMENT ON COLUMN provd.context.domains_on_the_fly IS 'CreateAccount may create a missing domain';
+COMMENT ON COLUMN provd.context.max_accounts IS 'Default limit of new domains: accounts; null is unlimited';
+COMMENT ON COLUMN provd.context.quota_bytes IS 'Default limit of new domains: sum of the quotas of its accounts in bytes; null is unlimited';
+COMMENT ON COLUMN provd.context.max_messages IS 'Default limit of new domains: sum of the message quotas of its accounts; null is unlimited';
+COMMENT ON COLUMN provd.context.disabled_protocols IS 'Default of new domains: bit mask 1 pop3, 2 imap, 4 smtp, 8 sieve, 16 webmail';
+COMMENT ON COLUMN provd.context.domain_count IS 'Domains that the context has; it can be deleted at 0';
+COMMENT ON COLUMN provd.context.version IS 'Events that changed the object, from 1; what expected_version means';
+COMMENT ON COLUMN provd.context.revision IS 'Writes of the row, from 1; a store that finds another revision has lost a race';
+COMMENT ON COLUMN provd.context.created_at IS 'occurred_at of the event that created it';
+COMMENT ON COLUMN provd.context.updated_at IS 'occurred_at of the event that last changed it';
+
+CREATE TABLE provd.domain (
+    name text COLLATE "C" PRIMARY KEY CHECK (name <> ''),
+    context text COLLATE "C" NOT NULL REFERENCES provd.context (name),
+    status text NOT NULL CHECK (status IN ('ACTIVE', 'PENDING', 'LOCKED', 'MAINTENANCE', 'CLOSED')),
+    default_services int2 CHECK (default_services BETWEEN 0 AND 7),
+    default_quota_bytes int8 CHECK (default_quota_bytes >= 0),
+    default_quota_messages int8 CHECK (default_quota_messages >= 0),
+    max_accounts int8 CHECK (max_accounts >= 0),
+    quota_bytes int8 CHECK (quota_bytes >= 0),
+    max_messages int8 CHECK (max_messages >= 0),
+    disabled_protocols int4 NOT NULL DEFAULT 0 CHECK (disabled_protocols BETWEEN 0 AND 31),
+    catch_all text COLLATE "C",
+    used_accounts int8 NOT NULL DEFAULT 0,
+    used_quota_bytes int8 NOT NULL DEFAULT 0,
+    used_messages int8 NOT NULL DEFAULT 0,
+    version int8 NOT NULL,
+    revision int8 NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    limited boolean NOT NULL GENERATED ALWAYS AS
+        (max_accounts IS NOT NULL OR quota_bytes IS NOT NULL OR max_messages IS NOT NULL) STORED
+);
+CREATE INDEX domain_context ON provd.domain (context);
+
+COMMENT ON TABLE provd.domain IS 'Mail domains; those with limits carry their own counts and serialise the lanes that use them';
+COMMENT ON COLUMN provd.domain.name IS 'Domain in lower-case A-labels (IDNA2008)';
+COMMENT ON COLUMN provd.domain.context IS 'The one context that the domain belongs to';
+COMMENT ON COLUMN provd.domain.status IS 'As the status of an account; changes what the mail views show, not what events may do';
+COMMENT ON COLUMN provd.domain.default_services IS 'Services of new accounts: bit mask 1 mail, 2 calendar, 4 contacts; null takes the configured default';
+COMMENT ON COLUMN provd.domain.default_quota_bytes IS 'Quota that a new account copies when its event names none, in bytes';
+COMMENT ON COLUMN provd.domain.default_quota_messages IS 'Quota that a new account copies when its event names none, in messages';
+COMMENT ON COLUMN provd.domain.max_accounts IS 'Limit: live accounts without flag 0x2000; 0 is none, null unlimited';
+COMMENT ON COLUMN provd.domain.quota_bytes IS 'Limit: sum of the quotas of its accounts in bytes; null unlimited';
+COMMENT ON COLUMN provd.domain.max_messages IS 'Limit: sum of the message quotas of its accounts; null unlimited';
+COMMENT ON COLUMN provd.domain.disabled_protocols IS 'Bit mask 1 pop3, 2 imap, 4 smtp, 8 sieve, 16 webmail; works in the mail views at once';
+COMMENT ON COLUMN provd.domain.catch_all IS 'Address of the account of this domain that takes mail for unknown addresses';
+COMMENT ON COLUMN provd.domain.used_accounts IS 'Accounts that count against max_accounts; kept only while the domain is limited';
+COMMENT ON COLUMN provd.domain.used_quota_bytes IS 'Bytes that count against quota_bytes; kept only while the domain is limited';
+COMMENT ON COLUMN provd.domain.used_messages IS 'Messages that count against max_messages; kept only while the domain is limited';
+COMMENT ON COLUMN provd.domain.version IS 'Events that changed the object, from 1; what expected_version means';
+COMMENT ON COLUMN provd.domain.revision IS 'Writes of the row, from 1; a store that finds another revision has lost a race';
+COMMENT ON COLUMN provd.domain.created_at IS 'occurred_at of the event that created it';
+COMMENT ON COLUMN provd.domain.updated_at IS 'occurred_at of the event that last changed it';
+COMMENT ON COLUMN provd.domain.limited IS 'One of the three limits is set; derived, so that loading can decide how to lock';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON provd.context, provd.domain TO provd_writer;
+GRANT SELECT ON provd.context, provd.domain TO provd_reader;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 2';
+
+RESET ROLE;
+
+-- Deploy provd:accounts to pg
+-- requires: tenants
+-- No foreign keys here: provd locks what an event relies on FOR KEY SHARE, a foreign key would cost 4 us a row.
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE TABLE provd.account (
+    uuid uuid PRIMARY KEY,
+    account_id int8 NOT NULL CHECK (account_id > 0),
+    address text COLLATE "C" NOT NULL CHECK (address <> ''),
+    tombstone int8 NOT NULL DEFAULT 0 CHECK (tombstone IN (0, account_id)),
+    domain text COLLATE "C" NOT NULL,
+    context text COLLATE "C" NOT NULL,
+    status text NOT NULL CHECK (status IN ('ACTIVE', 'PENDING', 'LOCKED', 'MAINTENANCE', 'CLOSED')),
+    status_reason text,
+    password text,
+    first_name text,
+    last_name text,
+    department text,
+    telephone text,
+    mail_group text COLLATE "C",
+    quota_bytes int8 CHECK (quota_bytes >= 0),
+    quota_messages int8 CHECK (quota_messages >= 0),
+    mailbox_type text NOT NULL DEFAULT 'Maildir',
+    storage_node text,
+    services int2 NOT NULL CHECK (services BETWEEN 0 AND 7),
+    service_mode text NOT NULL CHECK (service_mode IN ('EAGER', 'LAZY')),
+    flags int4 NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 524287), -- all bits up to 0x40000
+    forward text,
+    autoreply_subject text,
+    autoreply_body text,
+    autoreply_start timestamptz,
+    autoreply_end timestamptz,
+    autoreply_enabled boolean NOT NULL DEFAULT false,
+    comment text,
+    created_by text,
+    last_login_at timestamptz,
+    last_login_ip text,
+    last_login_protocol text,
+    deleted_at timestamptz,
+    purge_at timestamptz,
+    version int8 NOT NULL,
+    revision int8 NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT account_address_tombstone UNIQUE (address, tombstone),
+    CONSTRAINT account_deleted_at CHECK ((tombstone = 0) = (deleted_at IS NULL))
+) WITH (fillfactor = 90); -- room for updates in place: most of them change no indexed column
+CREATE INDEX account_domain_live ON provd.account (domain) WHERE tombstone = 0;
+
+COMMENT ON TABLE provd.account IS 'Mail accounts, live and soft-deleted';
+COMMENT ON COLUMN provd.account.uuid IS 'Identity, made from the id of the event that created it; the home directory is made from it';
+COMMENT ON COLUMN provd.account.account_id IS 'Number that results and the atmail views name; drawn from account_id_block';
+COMMENT ON COLUMN provd.account.address IS 'Normalised address: lower-case local part, domain in A-labels; an attribute, not the identity';
+COMMENT ON COLUMN provd.account.tombstone IS '0 for a live account, else its account_id: one live account per address, any number of deleted ones';
+COMMENT ON COLUMN provd.account.domain IS 'Domain of the address';
+COMMENT ON COLUMN provd.account.context IS 'Context of the domain';
+COMMENT ON COLUMN provd.account.status IS 'ACTIVE; PENDING and CLOSED: not there for mail; LOCKED: no login; MAINTENANCE: no login, delivery deferred';
+COMMENT ON COLUMN provd.account.status_reason IS 'Why the status is what it is, as the event says';
+COMMENT ON COLUMN provd.account.password IS 'Scheme-prefixed hash, e.g. {ARGON2ID}$argon2id$...; null: nobody can log in. Never shown to provd_reader';
+COMMENT ON COLUMN provd.account.first_name IS 'First name';
+COMMENT ON COLUMN provd.account.last_name IS 'Last name';
+COMMENT ON COLUMN provd.account.department IS 'Department';
+COMMENT ON COLUMN provd.account.telephone IS 'Telephone number';
+COMMENT ON COLUMN provd.account.mail_group IS 'Name of the mail_group of the context that the account is in';
+COMMENT ON COLUMN provd.account.quota_bytes IS 'Quota in bytes; null or 0 is unlimited';
+COMMENT ON COLUMN provd.account.quota_messages IS 'Quota in messages; null or 0 is unlimited';
+COMMENT ON COLUMN provd.account.mailbox_type IS 'Mailbox format: Maildir, mdbox or sdbox; views show anything else as Maildir';
+COMMENT ON COLUMN provd.account.storage_node IS 'Mail store that holds the mailbox';
+COMMENT ON COLUMN provd.account.services IS 'Wanted services: bit mask 1 mail, 2 calendar, 4 contacts; what exists is in service_account';
+COMMENT ON COLUMN provd.account.service_mode IS 'EAGER: services are created with the account; LAZY: at the first login';
+COMMENT ON COLUMN provd.account.flags IS 'vpopmail''s bits, 0x01 (no password change) to 0x40000 (no maildrop)';
+COMMENT ON COLUMN provd.account.forward IS 'Address that mail is forwarded to; a copy is kept unless flag 0x40000 is set';
+COMMENT ON COLUMN provd.account.autoreply_subject IS 'Subject of the automatic reply';
+COMMENT ON COLUMN provd.account.autoreply_body IS 'Text of the automatic reply';
+COMMENT ON COLUMN provd.account.autoreply_start IS 'Automatic replies are sent from then on; null: no beginning';
+COMMENT ON COLUMN provd.account.autoreply_end IS 'Automatic replies are sent until then; null: no end';
+COMMENT ON COLUMN provd.account.autoreply_enabled IS 'Automatic replies are switched on';
+COMMENT ON COLUMN provd.account.comment IS 'Remark of an administrator';
+COMMENT ON COLUMN provd.account.created_by IS 'id of the actor of the creating event';
+COMMENT ON COLUMN provd.account.last_login_at IS 'Latest observed login; a maximum';
+COMMENT ON COLUMN provd.account.last_login_ip IS 'IP address of the latest observed login';
+COMMENT ON COLUMN provd.account.last_login_protocol IS 'Protocol of the latest observed login';
+COMMENT ON COLUMN provd.account.deleted_at IS 'occurred_at of the event that deleted it; null while it lives';
+COMMENT ON COLUMN provd.account.purge_at IS 'The address is reserved, and the account can be restored, until then';
+COMMENT ON COLUMN provd.account.version IS 'Events that changed the account or its services, from 1, logins not counted; what expected_version means';
+COMMENT ON COLUMN provd.account.revision IS 'Writes of the row, from 1; a store that finds another revision has lost a race';
+COMMENT ON COLUMN provd.account.created_at IS 'occurred_at of the event that created it';
+COMMENT ON COLUMN provd.account.updated_at IS 'occurred_at of the event that last changed it';
+
+CREATE TABLE provd.service_account (
+    account_uuid uuid NOT NULL,
+    service int2 NOT NULL CHECK (service IN (1, 2, 4)),
+    service_id int8 NOT NULL CHECK (service_id > 0),
+    active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_uuid, service)
+);
+
+COMMENT ON TABLE provd.service_account IS 'What an account has been provisioned with: at most one row for each service';
+COMMENT ON COLUMN provd.service_account.account_uuid IS 'The account';
+COMMENT ON COLUMN provd.service_account.service IS '1 MAIL, 2 CALENDAR, 4 CONTACTS';
+COMMENT ON COLUMN provd.service_account.service_id IS 'Number that results and the atmail views name; drawn from service_id_block';
+COMMENT ON COLUMN provd.service_account.active IS 'False after a soft delete or a deprovisioning: the id is kept for a restore';
+COMMENT ON COLUMN provd.service_account.created_at IS 'occurred_at of the event that provisioned it';
+
+CREATE TABLE provd.mail_group (
+    context text COLLATE "C" NOT NULL REFERENCES provd.context (name),
+    name text COLLATE "C" NOT NULL CHECK (name <> ''),
+    number int8 NOT NULL,
+    version int8 NOT NULL,
+    revision int8 NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (context, name),
+    CONSTRAINT mail_group_number UNIQUE (context, number)
+);
+
+COMMENT ON TABLE provd.mail_group IS 'Groups of accounts of a context';
+COMMENT ON COLUMN provd.mail_group.context IS 'The context that the group belongs to';
+COMMENT ON COLUMN provd.mail_group.name IS 'Name within the context; what account.mail_group names';
+COMMENT ON COLUMN provd.mail_group.number IS 'Number within the context; what group events name';
+COMMENT ON COLUMN provd.mail_group.version IS 'Events that changed the object, from 1; what expected_version means';
+COMMENT ON COLUMN provd.mail_group.revision IS 'Writes of the row, from 1; a store that finds another revision has lost a race';
+COMMENT ON COLUMN provd.mail_group.created_at IS 'occurred_at of the event that created it';
+COMMENT ON COLUMN provd.mail_group.updated_at IS 'occurred_at of the event that last changed it';
+
+CREATE TABLE provd.role_grant (
+    account_uuid uuid NOT NULL,
+    role text NOT NULL CHECK (role IN ('GROUP_ADMIN', 'MAILBOX_ADMIN')),
+    scope_type text NOT NULL CHECK (scope_type IN ('GROUP', 'CONTEXT', 'DOMAIN')),
+    scope text COLLATE "C" NOT NULL,
+    granted_by text,
+    granted_at timestamptz NOT NULL,
+    PRIMARY KEY (account_uuid, role, scope_type, scope)
+);
+
+COMMENT ON TABLE provd.role_grant IS 'Administrators: which account may act on which group, context or domain';
+COMMENT ON COLUMN provd.role_grant.account_uuid IS 'The account that holds the role';
+COMMENT ON COLUMN provd.role_grant.role IS 'GROUP_ADMIN or MAILBOX_ADMIN';
+COMMENT ON COLUMN provd.role_grant.scope_type IS 'GROUP for a group admin; CONTEXT or DOMAIN for a mailbox admin';
+COMMENT ON COLUMN provd.role_grant.scope IS 'Name of the group, context or domain';
+COMMENT ON COLUMN provd.role_grant.granted_by IS 'id of the actor who granted it';
+COMMENT ON COLUMN provd.role_grant.granted_at IS 'occurred_at of the event that granted it';
+
+CREATE TABLE provd.recovery (
+    account_uuid uuid PRIMARY KEY,
+    question text,
+    answer text,
+    wrong_answers int2 NOT NULL DEFAULT 0 CHECK (wrong_answers >= 0),
+    first_wrong_at timestamptz,
+    locked_until timestamptz,
+    version int8 NOT NULL,
+    revision int8 NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE provd.recovery IS 'Recovery question of an account and the count of wrong answers';
+COMMENT ON COLUMN provd.recovery.account_uuid IS 'The account';
+COMMENT ON COLUMN provd.recovery.question IS 'The question that is asked';
+COMMENT ON COLUMN provd.recovery.answer IS 'Hash of the answer, trimmed, NFKC and case-folded. Never shown to provd_reader';
+COMMENT ON COLUMN provd.recovery.wrong_answers IS 'Wrong answers within the window that begins at first_wrong_at';
+COMMENT ON COLUMN provd.recovery.first_wrong_at IS 'Event time of the first wrong answer that is counted';
+COMMENT ON COLUMN provd.recovery.locked_until IS 'Recovery, not the mailbox, is locked until then, by event time';
+COMMENT ON COLUMN provd.recovery.version IS 'Events that changed the object, from 1; what expected_version means';
+COMMENT ON COLUMN provd.recovery.revision IS 'Writes of the row, from 1; a store that finds another revision has lost a race';
+COMMENT ON COLUMN provd.recovery.updated_at IS 'occurred_at of the event that last changed it';
+
+-- A lane draws whole blocks, so that 15,000 ids are 150 calls of nextval.
+CREATE SEQUENCE provd.account_id_block;
+COMMENT ON SEQUENCE provd.account_id_block IS 'Value n stands for the account ids (n-1)*100+1 to n*100';
+CREATE SEQUENCE provd.service_id_block;
+COMMENT ON SEQUENCE provd.service_id_block IS 'Value n stands for the service ids (n-1)*100+1 to n*100';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON provd.account, provd.service_account, provd.mail_group, provd.role_grant,
+    provd.recovery TO provd_writer;
+GRANT USAGE ON SEQUENCE provd.account_id_block, provd.service_id_block TO provd_writer;
+
+GRANT SELECT ON provd.service_account, provd.mail_group, provd.role_grant TO provd_reader;
+GRANT SELECT (uuid, account_id, address, tombstone, domain, context, status, status_reason, first_name, last_name,
+    department, telephone, mail_group, quota_bytes, quota_messages, mailbox_type, storage_node, services, service_mode,
+    flags, forward, autoreply_subject, autoreply_body, autoreply_start, autoreply_end, autoreply_enabled, comment,
+    created_by, last_login_at, last_login_ip, last_login_protocol, deleted_at, purge_at, version, revision, created_at,
+    updated_at) ON provd.account TO provd_reader;
+GRANT SELECT (account_uuid, question, wrong_answers, first_wrong_at, locked_until, version, revision, updated_at)
+    ON provd.recovery TO provd_reader;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 3';
+
+RESET ROLE;
+
+-- Deploy provd:machinery to pg
+-- requires: roles
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE TABLE provd.fence (
+    fence_id int4 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    cluster_id text COLLATE "C" NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    partition int4 NOT NULL CHECK (partition >= 0),
+    group_id text NOT NULL,
+    next_offset int8 NOT NULL CHECK (next_offset >= 0),
+    owner_epoch int8 NOT NULL DEFAULT 0,
+    published_upto int8 NOT NULL DEFAULT 0,
+    chain_seq int8 NOT NULL DEFAULT 0 CHECK (chain_seq >= 0),
+    chain_head bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex') CHECK (octet_length(chain_head) = 32),
+    permission text CHECK (permission IN ('accept', 'adopt')),
+    permission_reason text,
+    permission_by text,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT fence_partition UNIQUE (cluster_id, topic, partition)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- A few rows, each written by every batch: much room in the page, so that the indexes are never touched.
+
+COMMENT ON TABLE provd.fence IS 'One row for each source partition: where it is, who owns it, and the head of its audit chain';
+COMMENT ON COLUMN provd.fence.fence_id IS 'Short name of the source partition in the ledger, the outcomes and the change log';
+COMMENT ON COLUMN provd.fence.cluster_id IS 'id of the Kafka cluster';
+COMMENT ON COLUMN provd.fence.topic IS 'Topic';
+COMMENT ON COLUMN provd.fence.partition IS 'Partition';
+COMMENT ON COLUMN provd.fence.group_id IS 'Consumer group that works on it';
+COMMENT ON COLUMN provd.fence.next_offset IS 'Offset of the first record that is not applied';
+COMMENT ON COLUMN provd.fence.owner_epoch IS 'Raised by each assignment; a worker that finds another epoch has lost the partition and writes nothing';
+COMMENT ON COLUMN provd.fence.published_upto IS 'Results of records below this offset are known to be published';
+COMMENT ON COLUMN provd.fence.chain_seq IS 'seq of the newest change record; 0: none yet';
+COMMENT ON COLUMN provd.fence.chain_head IS 'hash of the newest change record; 32 zero bytes: none yet';
+COMMENT ON COLUMN provd.fence.permission IS 'One-use permission to go on after a halt, consumed at the next assignment: accept or adopt';
+COMMENT ON COLUMN provd.fence.permission_reason IS 'Why the permission was given; goes to the change log';
+COMMENT ON COLUMN provd.fence.permission_by IS 'Who gave the permission; goes to the change log';
+COMMENT ON COLUMN provd.fence.updated_at IS 'Time of the last write, by the clock';
+
+-- An event id stays unique across partitions since the partitions are ranges of the id itself.
+CREATE TABLE provd.event_ledger (
+    event_id uuid NOT NULL,
+    fence_id int4 NOT NULL,
+    kafka_offset int8 NOT NULL,
+    status int2 NOT NULL CHECK (status BETWEEN 0 AND 8),
+    payload_hash bytea NOT NULL CHECK (octet_length(payload_hash) = 16),
+    result bytea NOT NULL,
+    chain_seq int8,
+    change_count int4 NOT NULL CHECK (change_count >= 0),
+    applied_at timestamptz NOT NULL,
+    PRIMARY KEY (event_id)
+) PARTITION BY RANGE (event_id);
+
+COMMENT ON TABLE provd.event_ledger IS 'Every event id that is used up, with its result as published; partitioned by the month in the UUIDv7';
+COMMENT ON COLUMN provd.event_ledger.event_id IS 'id of the event';
+COMMENT ON COLUMN provd.event_ledger.fence_id IS 'Source partition of the record that used it up';
+COMMENT ON COLUMN provd.event_ledger.kafka_offset IS 'Offset of that record';
+COMMENT ON COLUMN provd.event_ledger.status IS 'Outcome: 0 APPLIED, 1 NO_CHANGE, 2 DUPLICATE, 3 PLANNED, 4 REJECTED, 5 FAILED, 6 EXPIRED, 7 PARKED, 8 HELD';
+COMMENT ON COLUMN provd.event_ledger.payload_hash IS 'Hash of the decoded event, 16 bytes: tells a retry from a reused id';
+COMMENT ON COLUMN provd.event_ledger.result IS 'The published result, byte for byte with its framing';
+COMMENT ON COLUMN provd.event_ledger.chain_seq IS 'seq of its first change record; null: it made none';
+COMMENT ON COLUMN provd.event_ledger.change_count IS 'Change records it made, in unbroken order from chain_seq';
+COMMENT ON COLUMN provd.event_ledger.applied_at IS 'Time of the batch, by the clock';
+
+-- The default holds ids that are no UUIDv7 of a month at hand. It is split at the greatest time that a UUIDv7 of this
+-- century can have, since attaching a month scans the default for rows that belong there, under an exclusive lock: the
+-- upper part, where 98 of 100 random ids lie, is left out of that scan thanks to its CHECK (bounds alone do not do that).
+CREATE TABLE provd.event_ledger_default PARTITION OF provd.event_ledger DEFAULT PARTITION BY RANGE (event_id);
+CREATE TABLE provd.event_ledger_default_low PARTITION OF provd.event_ledger_default
+    FOR VALUES FROM (MINVALUE) TO ('04000000-0000-0000-0000-000000000000');
+CREATE TABLE provd.event_ledger_default_high PARTITION OF provd.event_ledger_default (
+    CONSTRAINT event_ledger_default_high_bound CHECK (event_id >= '04000000-0000-0000-0000-000000000000')
+) FOR VALUES FROM ('04000000-0000-0000-0000-000000000000') TO (MAXVALUE);
+COMMENT ON TABLE provd.event_ledger_default IS 'Ids without a month of their own; pruned by deleting, see migrations/README.md';
+COMMENT ON TABLE provd.event_ledger_default_low IS 'Of the default: ids that begin as a UUIDv7 made before the year 2109';
+COMMENT ON TABLE provd.event_ledger_default_high IS 'Of the default: ids that begin as no UUIDv7 made before the year 2109';
+
+CREATE TABLE provd.record_outcome (
+    fence_id int4 NOT NULL,
+    kafka_offset int8 NOT NULL,
+    status int2 NOT NULL CHECK (status BETWEEN 0 AND 8 OR status = 100),
+    event_id text,
+    content_hash bytea,
+    result bytea,
+    stage text,
+    code text,
+    message text,
+    recorded_at timestamptz NOT NULL,
+    PRIMARY KEY (fence_id, kafka_offset)
+);
+
+COMMENT ON TABLE provd.record_outcome IS 'Outcomes of records that use up no event id, by coordinates, so that a re-read publishes the same';
+COMMENT ON COLUMN provd.record_outcome.fence_id IS 'Source partition';
+COMMENT ON COLUMN provd.record_outcome.kafka_offset IS 'Offset of the record';
+COMMENT ON COLUMN provd.record_outcome.status IS 'As in event_ledger; 100: a dead letter';
+COMMENT ON COLUMN provd.record_outcome.event_id IS 'Event id as it was sent, at most 64 characters; it need not be a UUID';
+COMMENT ON COLUMN provd.record_outcome.content_hash IS 'Hash of the record''s value; the value itself is never kept';
+COMMENT ON COLUMN provd.record_outcome.result IS 'The published result, byte for byte with its framing; null for a dead letter';
+COMMENT ON COLUMN provd.record_outcome.stage IS 'Dead letters: FRAME, SCHEMA, DECODE, VALIDATE, APPLY or PUBLISH';
+COMMENT ON COLUMN provd.record_outcome.code IS 'Code of the result or dead letter';
+COMMENT ON COLUMN provd.record_outcome.message IS 'What was wrong, one line';
+COMMENT ON COLUMN provd.record_outcome.recorded_at IS 'Time of the batch, by the clock';
+
+CREATE TABLE provd.change_log (
+    fence_id int4 NOT NULL,
+    seq int8 NOT NULL CHECK (seq > 0),
+    changed_at timestamptz NOT NULL,
+    event_id uuid,
+    object_type text NOT NULL,
+    object_id uuid,
+    frame bytea NOT NULL,
+    body bytea NOT NULL,
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (fence_id, seq, changed_at)
+) PARTITION BY RANGE (changed_at);
+CREATE INDEX change_log_object ON provd.change_log (object_id) WHERE object_id IS NOT NULL;
+
+COMMENT ON TABLE provd.change_log IS 'Audit: every change record, append-only, hash-chained for each source partition; partitioned by month';
+COMMENT ON COLUMN provd.change_log.fence_id IS 'Source partition: the chain';
+COMMENT ON COLUMN provd.change_log.seq IS 'Number in the chain, dense from 1';
+COMMENT ON COLUMN provd.change_log.changed_at IS 'Time of the applying batch, by the clock';
+COMMENT ON COLUMN provd.change_log.event_id IS 'The event; null for an act of an operator';
+COMMENT ON COLUMN provd.change_log.object_type IS 'Kind of object: account, domain, context, ...';
+COMMENT ON COLUMN provd.change_log.object_id IS 'uuid of the account; null for other objects';
+COMMENT ON COLUMN provd.change_log.frame IS 'Framing prefix of the published value';
+COMMENT ON COLUMN provd.change_log.body IS 'Avro bytes of the change record without its last field; they hold seq and prev_hash';
+COMMENT ON COLUMN provd.change_log.hash IS 'SHA-256 of body; the published value is frame, body, hash';
+
+CREATE TABLE provd.change_log_default PARTITION OF provd.change_log DEFAULT;
+COMMENT ON TABLE provd.change_log_default IS 'Change records of months that have no partition';
+
+GRANT SELECT, INSERT, UPDATE ON provd.fence TO provd_writer;
+GRANT SELECT, INSERT ON provd.event_ledger, provd.record_outcome, provd.change_log TO provd_writer;
+GRANT SELECT ON provd.fence, provd.event_ledger, provd.record_outcome, provd.change_log TO provd_reader;
+GRANT INSERT, UPDATE (permission, permission_reason, permission_by, updated_at) ON provd.fence TO provd_operator;
+GRANT INSERT ON provd.change_log TO provd_operator;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 4';
+
+RESET ROLE;
+
+-- Deploy provd:partitions to pg
+-- requires: machinery
+-- Months are those of UTC. How to run these functions by a timer: migrations/README.md.
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE FUNCTION provd.uuid_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::int8), 12, '0') || repeat('0', 20))::uuid
+$$;
+COMMENT ON FUNCTION provd.uuid_floor(timestamptz) IS 'Lower bound of the UUIDv7s made at or after that moment';
+
+CREATE FUNCTION provd.partition_bound(parent text, month date) RETURNS text LANGUAGE sql STABLE STRICT AS $$
+    SELECT CASE parent
+        WHEN 'event_ledger' THEN provd.uuid_floor(month::timestamp AT TIME ZONE 'UTC')::text
+        WHEN 'change_log' THEN (month::timestamp AT TIME ZONE 'UTC')::text
+    END
+$$;
+COMMENT ON FUNCTION provd.partition_bound(text, date) IS 'Lower bound of a month in the partition key of event_ledger or change_log';
+
+CREATE FUNCTION provd.make_partition(parent text, month date) RETURNS text LANGUAGE plpgsql STRICT
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+AS $$
+DECLARE
+    key text := CASE parent WHEN 'event_ledger' THEN 'event_id' WHEN 'change_log' THEN 'changed_at' END;
+    lower_bound text := provd.partition_bound(parent, month);
+    upper_bound text := provd.partition_bound(parent, (month + interval '1 month')::date);
+    made text := parent || to_char(month, '_YYYY_MM');
+BEGIN
+    IF to_regclass('provd.' || made) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    -- Nobody may add a row of this month to the default between moving them and attaching.
+    EXECUTE format('LOCK TABLE provd.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+    EXECUTE format('CREATE TABLE provd.%I (LIKE provd.%I INCLUDING ALL)', made, parent);
+    EXECUTE format('WITH moved AS (DELETE FROM provd.%1$I WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING *)'
+        ' INSERT INTO provd.%5$I SELECT * FROM moved', parent || '_default', key, lower_bound, upper_bound, made);
+    EXECUTE format('ALTER TABLE provd.%I ATTACH PARTITION provd.%I FOR VALUES FROM (%L) TO (%L)',
+        parent, made, lower_bound, upper_bound);
+    EXECUTE format('COMMENT ON TABLE provd.%I IS %L', made, to_char(month, 'YYYY-MM') || ' of ' || parent);
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION provd.make_partition(text, date)
+    IS 'Makes the partition of a month unless it is there, moves rows of that month out of the default; returns its name';
+
+CREATE FUNCTION provd.make_partitions(months_ahead int) RETURNS SETOF text LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '5s' -- rather fail, and run again, than make every lane wait behind us
+AS $$
+DECLARE
+    months_ahead_max CONSTANT int := 120;
+    this_month CONSTANT date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+BEGIN
+    IF months_ahead NOT BETWEEN 0 AND months_ahead_max THEN
+        RAISE EXCEPTION 'make_partitions: % months ahead: give 0 to %', months_ahead, months_ahead_max
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+        SELECT name
+        FROM generate_series(0, months_ahead) AS ahead,
+            unnest(ARRAY['event_ledger', 'change_log']) AS parent,
+            provd.make_partition(parent, (this_month + ahead * interval '1 month')::date) AS name
+        WHERE name IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION provd.make_partitions(int)
+    IS 'Makes the missing partitions of this month and so many months ahead; returns their names; the second call makes none';
+
+CREATE FUNCTION provd.drop_partitions(before date, dry_run boolean DEFAULT true)
+    RETURNS TABLE (partition text, first_day date, bytes int8, action text) LANGUAGE plpgsql STRICT
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '5s'
+AS $$
+DECLARE
+    -- The ledger must outlive whatever may be replayed, the change log what auditors ask for.
+    ledger_months_min CONSTANT int := 3;
+    change_log_months_min CONSTANT int := 12;
+    months_min int;
+    after_last_day date;
+    parent text;
+BEGIN
+    FOR parent, partition, first_day, bytes IN
+        SELECT p.relname, c.relname, to_date(right(c.relname, 7), 'YYYY_MM'), pg_total_relation_size(c.oid)
+        FROM pg_inherits i
+        JOIN pg_class p ON p.oid = i.inhparent
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent IN ('provd.event_ledger'::regclass, 'provd.change_log'::regclass)
+            AND c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+        ORDER BY 3, 1
+    LOOP
+        after_last_day := (first_day + interval '1 month')::date;
+        months_min := CASE parent WHEN 'event_ledger' THEN ledger_months_min ELSE change_log_months_min END;
+        CONTINUE WHEN after_last_day > before;
+        IF after_last_day > now() AT TIME ZONE 'UTC' - months_min * interval '1 month' THEN
+            action := format('refused: %s is kept for at least %s months', parent, months_min);
+        ELSIF dry_run THEN
+            action := 'would drop';
+        ELSE
+            EXECUTE format('DROP TABLE provd.%I', partition);
+            action := 'dropped';
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION provd.drop_partitions(date, boolean)
+    IS 'Lists, and with dry_run => false drops, the monthly partitions that end at or before that day; only for the owner';
+
+REVOKE EXECUTE ON FUNCTION provd.make_partition(text, date), provd.make_partitions(int),
+    provd.drop_partitions(date, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION provd.make_partitions(int) TO provd_operator;
+
+SELECT provd.make_partitions(3);
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
+
+RESET ROLE;
+
+COMMIT;
