@@ -1,0 +1,63 @@
+"""Fixtures of all Python tests. See tests/support for what they return."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+pytest.register_assert_rewrite("support.database", "support.kafka")
+
+from support.database import fresh_database  # noqa: E402
+from support.kafka import Kafka  # noqa: E402
+from support.stack import ROOT, Stack  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The stack that all tests share: nobody kills its servers. It is left running."""
+    return Stack().up()
+
+
+@pytest.fixture(scope="module")
+def own_stack(request):
+    """A stack whose servers this module may kill; it is wiped afterwards."""
+    name = request.module.__name__.rsplit(".", 1)[-1]
+    own = Stack(ROOT / "build" / f"stack-{name}")
+    try:
+        yield own.up()
+    finally:
+        own.down(wipe=True)
+
+
+@pytest.fixture(scope="module")
+def database(stack, request):
+    """A fresh, migrated database for this module."""
+    with fresh_database(stack.database_url, request.module.__name__) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session")
+def kafka(stack):
+    """A client of the shared cluster."""
+    return Kafka(stack.brokers)
+
+
+@pytest.fixture
+def make_topics(kafka):
+    """make_topics(partitions=3): a fresh set of events, results, changes and dead letters, deleted after the test."""
+    made = []
+
+    def make(partitions=3):
+        made.append(kafka.create_topics(partitions))
+        return made[-1]
+
+    yield make
+    for topics in made:
+        kafka.delete(topics.all())
+
+
+@pytest.fixture
+def topics(make_topics):
+    """A fresh set of topics with three partitions."""
+    return make_topics()

@@ -1,0 +1,142 @@
+"""Topics of the test's own, and plain reading and writing of them with a client that is not ours."""
+import dataclasses
+import uuid
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+ADMIN_LIMIT_S = 30
+POLL_S = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Topics:
+    """The four topics of one worker, and names that belong to them alone."""
+
+    prefix: str
+    partitions: int
+
+    @property
+    def events(self):
+        return self.prefix + ".events"
+
+    @property
+    def results(self):
+        return self.prefix + ".results"
+
+    @property
+    def changes(self):
+        return self.prefix + ".changes"
+
+    @property
+    def dlq(self):
+        return self.prefix + ".dlq"
+
+    @property
+    def group(self):
+        return self.prefix + ".group"
+
+    def all(self):
+        return [self.events, self.results, self.changes, self.dlq]
+
+
+class Kafka:
+    """A thin client of one cluster. `client` are further librdkafka settings (TLS, SASL)."""
+
+    def __init__(self, brokers, **client):
+        self._conf = {"bootstrap.servers": brokers, **client}
+        self.admin = AdminClient(self._conf)
+
+    def create_topics(self, partitions=3, prefix=None):
+        topics = Topics(prefix or f"test-{uuid.uuid4().hex[:12]}", partitions)
+        self.create(topics.all(), partitions)
+        return topics
+
+    def create(self, names, partitions, **config):
+        new = [NewTopic(name, partitions, 1, config=config) for name in names]
+        for future in self.admin.create_topics(new, operation_timeout=ADMIN_LIMIT_S).values():
+            future.result(ADMIN_LIMIT_S)
+
+    def delete(self, names):
+        for future in self.admin.delete_topics(list(names), operation_timeout=ADMIN_LIMIT_S).values():
+            future.result(ADMIN_LIMIT_S)
+
+    def produce(self, topic, records):
+        """Writes dicts of Producer.produce's arguments (key, value, headers, partition, timestamp) and returns their
+        (partition, offset) in the same order."""
+        written = [None] * len(records)
+        producer = Producer({**self._conf, "enable.idempotence": True, "linger.ms": 5})
+        for index, record in enumerate(records):
+            producer.produce(topic, on_delivery=_remember(written, index), **record)
+            producer.poll(0)
+        assert producer.flush(ADMIN_LIMIT_S) == 0, f"{topic}: some records were not acknowledged"
+        return written
+
+    def read(self, topic, isolation="read_committed"):
+        """All messages of the topic that are there now, partition by partition."""
+        consumer = Consumer(
+            {
+                **self._conf,
+                "group.id": f"read-{uuid.uuid4().hex}",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": isolation,
+            }
+        )
+        try:
+            return _read_to_the_end(consumer, topic)
+        finally:
+            consumer.close()
+
+    def committed(self, group, topic):
+        """partition -> next offset of a consumer group; a partition without one is absent."""
+        consumer = Consumer({**self._conf, "group.id": group, "enable.auto.commit": False})
+        try:
+            wanted = [TopicPartition(topic, number) for number in _partitions(consumer, topic)]
+            found = consumer.committed(wanted, timeout=ADMIN_LIMIT_S)
+            return {place.partition: place.offset for place in found if place.offset >= 0}
+        finally:
+            consumer.close()
+
+    def end_offsets(self, topic):
+        """partition -> offset after its last record."""
+        consumer = Consumer({**self._conf, "group.id": f"ends-{uuid.uuid4().hex}"})
+        try:
+            return {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ADMIN_LIMIT_S)[1]
+                for number in _partitions(consumer, topic)
+            }
+        finally:
+            consumer.close()
+
+
+def _remember(written, index):
+    def delivered(error, message):
+        if error is not None:
+            raise KafkaException(error)
+        written[index] = (message.partition(), message.offset())
+
+    return delivered
+
+
+def _partitions(consumer, topic):
+    found = consumer.list_topics(topic, timeout=ADMIN_LIMIT_S).topics[topic]
+    assert found.error is None, f"{topic}: {found.error}"
+    return sorted(found.partitions)
+
+
+def _read_to_the_end(consumer, topic):
+    places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in _partitions(consumer, topic)]
+    consumer.assign(places)
+    by_partition = {place.partition: [] for place in places}
+    unfinished = set(by_partition)
+    while unfinished:
+        message = consumer.poll(POLL_S)
+        assert message is not None, f"{topic}: no answer within {POLL_S:g} s, partitions {sorted(unfinished)} unread"
+        if message.error() is None:
+            by_partition[message.partition()].append(message)
+        elif message.error().code() == KafkaError._PARTITION_EOF:
+            unfinished.discard(message.partition())
+        else:
+            raise KafkaException(message.error())
+    return [message for number in sorted(by_partition) for message in by_partition[number]]
