@@ -28,16 +28,19 @@ struct log_field {
     int64_t number; /* SECONDS: microseconds, shown as decimal seconds */
     struct text text;
 };
-#define LOG_INT(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_INT, .number = (int64_t)(v)})
+#define LOG_INT(k, v)                                                                              \
+    ((struct log_field){.key = (k), .type = LOG_FIELD_INT, .number = (int64_t)(v)})
 #define LOG_SECONDS(k, us)                                                                         \
     ((struct log_field){.key = (k), .type = LOG_FIELD_SECONDS, .number = (int64_t)(us)})
 #define LOG_TEXT(k, t) ((struct log_field){.key = (k), .type = LOG_FIELD_TEXT, .text = (t)})
 #define LOG_Z(k, z) LOG_TEXT((k), text_from(z))
 
-void log_fields(enum log_level level, const char *message, const struct log_field *fields, int count);
+void log_fields(enum log_level level, const char *message, const struct log_field *fields,
+                int count);
 #define log_event(level, message, ...)                                                             \
-    log_fields((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}}, \
-               (int)(sizeof((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}}) /      \
+    log_fields((level), (message),                                                                 \
+               (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}},                \
+               (int)(sizeof((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}}) / \
                      sizeof(struct log_field)) -                                                   \
                    1)
 

@@ -1,6 +1,6 @@
 /* A hash map from short byte keys to pointers, for the working set and the batch: open addressing,
- * memory from the arena, no removal. Hostile keys: seeded per process (map_seed), so that nobody can
- * choose colliding keys; iteration order is insertion order and does not depend on the seed. */
+ * memory from the arena, no removal. Hostile keys: seeded per process (map_seed), so that nobody
+ * can choose colliding keys; iteration order is insertion order and does not depend on the seed. */
 #ifndef PROVD_BASE_MAP_H
 #define PROVD_BASE_MAP_H
 
@@ -32,10 +32,12 @@ void map_init(struct map *map, struct arena *arena, size_t expected);
 void *map_get(const struct map *map, struct text key); /* NULL when absent */
 /* Puts or replaces; returns the former value or NULL. */
 void *map_put(struct map *map, struct text key, void *value);
-/* The entry for `key`, made with a NULL value when absent: look up and insert in one probe. */
+/* The entry for `key`, made with a NULL value when absent: look up and insert in one probe. Valid
+ * until the next insertion. */
 struct map_entry *map_slot(struct map *map, struct text key);
 
-/* Sets the process-wide hash seed, once, at start (from the kernel's random numbers); tests leave it. */
+/* Sets the process-wide hash seed, once, before the first map is made (from the kernel's random
+ * numbers); tests leave it. */
 void map_seed(uint64_t seed);
 
 #endif

@@ -21,8 +21,8 @@ struct error {
 };
 
 /* Fills `err` and returns `status`, so that a failing function ends with
- * `return error_set(err, STATUS_RETRY, "08006", "postgres: ...", ...)`. `code` may be NULL. A message
- * that does not fit is cut with "..." at its end. `err` may be NULL. */
+ * `return error_set(err, STATUS_RETRY, "08006", "postgres: ...", ...)`. `code` may be NULL. A
+ * message that does not fit is cut with "..." at its end. `err` may be NULL. */
 enum status error_set(struct error *err, enum status status, const char *code, const char *format,
                       ...) __attribute__((format(printf, 4, 5)));
 

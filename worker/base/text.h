@@ -1,7 +1,7 @@
 /* Strings with a length, and a growing byte buffer with a ceiling.
  *
- * `struct text` is a view: it owns nothing, is not NUL-terminated, and `data == NULL` means SQL/Avro
- * null, which is not the empty text. */
+ * `struct text` is a view: it owns nothing, is not NUL-terminated, and `data == NULL` means
+ * SQL/Avro null, which is not the empty text. */
 #ifndef PROVD_BASE_TEXT_H
 #define PROVD_BASE_TEXT_H
 
@@ -29,7 +29,7 @@ bool text_equal_z(struct text a, const char *z);
 bool text_equal_nocase(struct text a, struct text b); /* ASCII case only */
 int text_compare(struct text a, struct text b);       /* bytewise; null first */
 bool text_starts_with(struct text t, const char *prefix);
-struct text text_trim(struct text t);                         /* ASCII space at both ends */
+struct text text_trim(struct text t);                         /* ASCII white space at both ends */
 struct text text_slice(struct text t, size_t from, size_t n); /* clamped */
 /* Index of the first / last `c`, or SIZE_MAX. */
 size_t text_find(struct text t, char c);
@@ -37,7 +37,7 @@ size_t text_find_last(struct text t, char c);
 
 /* Copies into the arena; the copy is NUL-terminated behind its length. Null stays null. */
 struct text text_copy(struct arena *arena, struct text t);
-char *text_to_z(struct arena *arena, struct text t); /* null gives "" */
+char *text_to_z(struct arena *arena, struct text t);        /* null gives "" */
 struct text text_lower(struct arena *arena, struct text t); /* ASCII letters only */
 struct text text_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -47,9 +47,11 @@ struct text text_vformat(struct arena *arena, const char *format, va_list args);
  * a UTF-8 character). */
 struct text text_quote(struct arena *arena, struct text t, size_t max);
 
-/* True when the bytes are valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF) without NUL. */
+/* True when the bytes are valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF) without
+ * NUL. */
 bool text_is_utf8(struct text t);
-/* True when the text has a C0/C1 control character or DEL, other than those in `allowed` (e.g. "\n\t"). */
+/* True when the text has a C0/C1 control character or DEL, other than those in `allowed` (e.g.
+ * "\n\t"). */
 bool text_has_control(struct text t, const char *allowed);
 /* Number of Unicode characters of valid UTF-8. */
 size_t text_characters(struct text t);
@@ -57,8 +59,8 @@ size_t text_characters(struct text t);
 /* Whole text as a decimal number, optional '-'; false on anything else or overflow. */
 bool text_to_int64(struct text t, int64_t *ret_value);
 
-/* A byte buffer that grows up to `len_max` and then refuses (`failed` is set and stays set, so that a
- * writer checks once, at the end). Owned memory, malloc'ed; survives arenas. */
+/* A byte buffer that grows up to `len_max` and then refuses (`failed` is set and stays set, so that
+ * a writer checks once, at the end). Owned memory, malloc'ed; survives arenas. */
 struct buffer {
     char *data;
     size_t len;
