@@ -4,7 +4,7 @@
 say() { printf 'stack: %s\n' "$*"; }
 warn() { printf 'stack: %s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
-usage_error() { warn "$*"; usage >&2; exit 64; }
+usage_error() { warn "$*"; warn "tools/stack help tells more"; exit 64; }
 
 # setting_get NAME: the remembered value, or nothing.
 setting_get()

@@ -21,27 +21,37 @@ server_version()
     esac
 }
 
+# As server_state, but a server that runs without answering (yet) is unready.
+service_state()
+{
+    local state
+    state=$(server_state "$1")
+    [ "$state" != running ] || "ready_$1" || state=unready
+    echo "$state"
+}
+
 status_row()
 {
-    local server=$1 pid memory='-' age='-'
+    local server=$1 state=$2 pid memory='-' age='-'
     if pid=$(server_pid "$server"); then
         memory=$(awk '/^VmRSS/ { printf "%d MB", $2 / 1024 }' "/proc/$pid/status")
         age=$(ps -o etime= -p "$pid" | tr -d ' ')
     else
         pid=-
     fi
-    printf '%-11s %-8s %-12s %8s %10s %7s  %s\n' "$server" "$(server_state "$server")" "$(server_version "$server")" \
+    printf '%-11s %-8s %-12s %8s %10s %7s  %s\n' "$server" "$state" "$(server_version "$server")" \
         "$pid" "$age" "$memory" "$(server_address "$server")"
 }
 
-# Succeeds when all servers run; a dead one is shown with its last lines.
+# Succeeds when all servers answer; a dead one is shown with its last lines.
 command_status()
 {
-    local server bad=0
+    local server state bad=0
     printf '%-11s %-8s %-12s %8s %10s %7s  %s\n' SERVER STATE VERSION PID UP MEMORY ADDRESS
     for server in $SERVERS; do
-        status_row "$server"
-        [ "$(server_state "$server")" = running ] || bad=$STATUS_NOT_RUNNING
+        state=$(service_state "$server")
+        status_row "$server" "$state"
+        [ "$state" = running ] || bad=$STATUS_NOT_RUNNING
     done
     for server in $SERVERS; do
         [ "$(server_state "$server")" = dead ] || continue
