@@ -71,7 +71,7 @@ file(GLOB python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests test
 if(python_tests)
     add_test(NAME stack/up COMMAND ${CMAKE_SOURCE_DIR}/tools/stack up)
     set_tests_properties(stack/up PROPERTIES
-        LABELS "stack;sql;provctl;flow;fault" TIMEOUT 300 FIXTURES_SETUP stack)
+        LABELS stack TIMEOUT 300 FIXTURES_SETUP stack)
 endif()
 foreach(path ${python_tests})
     cmake_path(GET path PARENT_PATH folder)
