@@ -1,7 +1,7 @@
 /* How the rows of a noun look: one table of columns per noun, from which loading, storing, patching,
  * auditing and showing are made by one piece of code each.
  *
- * The order of the columns is the order of the lists in worker/sql/*.sql; the worker checks names and
+ * The order of the columns is the order of the lists in worker/sql; the worker checks names and
  * types against the prepared statements when it connects. */
 #ifndef PROVD_DOMAIN_COLUMN_H
 #define PROVD_DOMAIN_COLUMN_H
@@ -33,6 +33,7 @@ enum column_flag {
     COLUMN_VERSION = 16,   /* counts events that changed the object */
     COLUMN_REVISION = 32,  /* counts writes of the row: the optimistic lock */
     COLUMN_NOT_NULL = 64,  /* named and null in a patch gives `fallback` */
+    COLUMN_VIRTUAL = 128,  /* not in the table: stands for rows of another noun in audit and diffs */
 };
 
 union cell {
@@ -56,23 +57,24 @@ struct noun {
     size_t size;             /* of the struct */
     const struct column *columns; /* ended by a NULL name */
     size_t column_count;
-    const char *load_sql, *update_sql, *copy_sql, *delete_sql; /* names of statements; NULL: not used */
+    /* Where the struct has what every noun may have; SIZE_MAX: this one has not. */
+    size_t name_offset; /* struct text: how people call the object; SIZE_MAX: never audited by itself */
+    size_t uuid_offset;
+    size_t version_offset, revision_offset, updated_at_offset;
 };
 
 /* The head of every row in the working set. */
 struct row {
     const struct noun *noun;
-    void *before;    /* image from before the current event; NULL: not touched by it */
+    const void *before; /* image from before the current event; NULL: not touched by it */
     bool is_new;     /* not in the database yet */
     bool is_dirty;   /* differs from the database */
     bool is_gone;    /* deleted for good, or never made (undone) */
 };
 
-union cell *column_cell(const struct column *column, void *row);
-const union cell *column_cell_const(const struct column *column, const void *row);
 bool cell_equal(const struct column *column, const union cell *a, const union cell *b);
 bool cell_is_null(const struct column *column, const union cell *cell);
-/* Writes a value as the column holds it. */
+/* Reads and writes a row's value; only the member of the column's type counts. */
 void column_set(const struct column *column, void *row, union cell value);
 union cell column_get(const struct column *column, const void *row);
 /* The noun's column of that name, or NULL. */

@@ -51,7 +51,7 @@ struct event {
     int64_t occurred_at;       /* microseconds */
     struct text source;
     struct text context;
-    struct actor actor;
+    struct actor *actor; /* never NULL after event_check */
     struct text correlation_id;
     int64_t mode;             /* enum mode */
     int64_t expected_version; /* INT_NULL: no precondition */

@@ -37,7 +37,8 @@ bool outcome_uses_id(enum outcome_status status);
 
 /* What the ledger knows of an event id, or the outcome memory of a record's coordinates. */
 struct memory {
-    struct text topic; /* of the first record */
+    bool is_same_record; /* the coordinates are those of the event itself: it was processed before */
+    struct text topic;   /* of the first record */
     int32_t partition;
     int64_t offset;
     uint8_t payload_hash[PAYLOAD_HASH_LEN];
@@ -67,11 +68,15 @@ struct outcome_items {
     int64_t total, applied, unchanged, rejected;
 };
 
+struct fanout;
+
 struct outcome {
     enum outcome_status status;
     enum code code;
     struct text message; /* null when nothing is to be said */
     bool recalled; /* processed before: `memory` has the very bytes to publish; nothing is stored again */
+
+    bool derived;  /* follows from the ledger alone (DUPLICATE, ID_REUSED): a re-read derives it again */
 
     const struct memory *memory;         /* recalled, or DUPLICATE of an earlier batch */
     const struct outcome *first_outcome; /* DUPLICATE of an event in this batch */
@@ -84,6 +89,7 @@ struct outcome {
 
     struct change *changes; /* applied, or planned when PLANNED, or the refusal; in order */
     size_t change_count;
+    struct fanout *fanout; /* what the apply stage is to do to a whole domain (fanout.h); NULL: nothing */
     struct outcome_items items;
 
     /* Filled in by the apply stage. */

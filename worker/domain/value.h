@@ -13,6 +13,11 @@
 #include "base/uuid.h"
 
 #define INT_NULL INT64_MIN
+/* An enum symbol of the writer's schema that is none of ours. */
+#define ENUM_UNKNOWN (-1)
+/* Times that are accepted: 1970-01-01 to 9999-12-31, microseconds (rulings.md, 14). */
+#define TIME_MIN_US INT64_C(0)
+#define TIME_MAX_US INT64_C(253402300799999999)
 
 /* A list of strings, e.g. `fields`. */
 struct texts {

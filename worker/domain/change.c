@@ -1,0 +1,54 @@
+#include "domain/change.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/arena.h"
+
+const char *const change_action_names[] = {"CREATE",  "UPDATE", "DELETE", "PURGE",
+                                           "RESTORE", "REFUSED", "FANOUT", "OPERATOR", NULL};
+
+enum { US_PER_S = 1000000 };
+
+/* RFC 3339, UTC, microseconds. */
+static struct text time_text(int64_t unix_us, struct arena *arena)
+{
+    int64_t micros = unix_us % US_PER_S;
+    time_t seconds = (time_t)(unix_us / US_PER_S);
+    if (micros < 0) {
+        micros += US_PER_S;
+        seconds--;
+    }
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    return text_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%06" PRId64 "Z", tm.tm_year + 1900,
+                       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, micros);
+}
+
+struct text cell_text(const struct column *column, const union cell *cell, struct arena *arena)
+{
+    if (cell_is_null(column, cell))
+        return TEXT_NULL;
+    if (column->flags & COLUMN_SECRET)
+        return TEXT("***");
+    switch (column->type) {
+    case COLUMN_TEXT:
+        return cell->text;
+    case COLUMN_UUID: {
+        char *z = arena_alloc(arena, UUID_TEXT_LEN + 1);
+        uuid_format(&cell->uuid, z);
+        return (struct text){z, UUID_TEXT_LEN};
+    }
+    case COLUMN_BOOL:
+        return cell->number ? TEXT("true") : TEXT("false");
+    case COLUMN_ENUM:
+        return text_from(column->names[cell->number]);
+    case COLUMN_TIME:
+        return time_text(cell->number, arena);
+    case COLUMN_INT8:
+    case COLUMN_INT4:
+    case COLUMN_INT2:
+        break;
+    }
+    return text_format(arena, "%" PRId64, cell->number);
+}

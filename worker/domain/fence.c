@@ -1,0 +1,144 @@
+#include "domain/fence.h"
+
+#include <stddef.h>
+
+static bool offsets_mean_other_records(const struct fence_facts *f)
+{
+    return f->has_row && f->fence > f->log_end && f->permission != FENCE_PERMIT_ADOPT;
+}
+
+static bool topic_made_again_adopted(const struct fence_facts *f)
+{
+    return f->has_row && f->fence > f->log_end && f->permission == FENCE_PERMIT_ADOPT;
+}
+
+static bool retention_took_unread(const struct fence_facts *f)
+{
+    return f->has_row && f->fence < f->log_start && f->permission != FENCE_PERMIT_ACCEPT;
+}
+
+static bool retention_accepted(const struct fence_facts *f)
+{
+    return f->has_row && f->fence < f->log_start && f->permission == FENCE_PERMIT_ACCEPT;
+}
+
+static bool first_start(const struct fence_facts *f)
+{
+    return !f->has_row && f->committed < 0;
+}
+
+static bool unknown_database_adopted(const struct fence_facts *f)
+{
+    return !f->has_row && f->permission == FENCE_PERMIT_ADOPT;
+}
+
+static bool unknown_database(const struct fence_facts *f)
+{
+    return !f->has_row;
+}
+
+static bool clean(const struct fence_facts *f)
+{
+    return f->fence == f->committed;
+}
+
+/* Also before the first commit: a crash may come before any offset was committed. */
+static bool reread(const struct fence_facts *f)
+{
+    return f->fence > f->committed;
+}
+
+static bool only_control_records(const struct fence_facts *f)
+{
+    return f->only_control_records;
+}
+
+static bool rewound_accepted(const struct fence_facts *f)
+{
+    return f->policy_rewind || f->permission == FENCE_PERMIT_ACCEPT;
+}
+
+static bool skipped_adopted(const struct fence_facts *f)
+{
+    return f->permission == FENCE_PERMIT_ADOPT;
+}
+
+static bool always(const struct fence_facts *f)
+{
+    (void)f;
+    return true;
+}
+
+/* The first row that holds decides. */
+const struct fence_rule fence_rules[] = {
+    {"topic_made_again_adopted", topic_made_again_adopted, FENCE_GO, FENCE_FROM_LOG_START, false, true, true,
+     "the fence lies beyond the end of the log; going on at its start, as permitted", NULL},
+    {"topic_made_again", offsets_mean_other_records, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
+     "the fence lies beyond the end of the log: the topic was deleted and made again, or lost its tail; "
+     "its offsets mean other records now",
+     "provctl fence adopt"},
+    {"retention_accepted", retention_accepted, FENCE_GO, FENCE_FROM_LOG_START, false, true, true,
+     "retention took records that were never read; going on at the start of the log, as permitted", NULL},
+    {"retention_took_unread", retention_took_unread, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
+     "retention took records that were never read", "provctl fence accept"},
+    {"first_start", first_start, FENCE_GO, FENCE_FROM_LOG_START, false, false, false,
+     "a new group on a new database: reading from the start of the log", NULL},
+    {"unknown_database_adopted", unknown_database_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false, true,
+     true, "the database has no fence for the offsets in Kafka; adopting these, as permitted", NULL},
+    {"unknown_database", unknown_database, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
+     "the group has committed offsets, but the database has no fence: a new database, or the wrong one",
+     "provctl fence adopt"},
+    {"clean", clean, FENCE_GO, FENCE_FROM_FENCE, false, false, false,
+     "database and Kafka agree", NULL},
+    {"reread", reread, FENCE_GO, FENCE_FROM_COMMITTED, false, false, false,
+     "stopped between the two commits, or the offsets were set back: reading again from the committed "
+     "offset",
+     NULL},
+    {"only_control_records", only_control_records, FENCE_GO, FENCE_FROM_COMMITTED, false, false, false,
+     "the fence lags behind by control records only", NULL},
+    {"skipped_adopted", skipped_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false, true, true,
+     "Kafka's offset is ahead of the database; adopting it, as permitted", NULL},
+    {"rewound_database", rewound_accepted, FENCE_GO, FENCE_FROM_FENCE, true, true, true,
+     "the database went back; reading again from its fence, results are marked republished", NULL},
+    {"ahead_of_database", always, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
+     "Kafka's committed offset is ahead of the database: the database went back (failover, restore), or "
+     "offsets were moved",
+     "provctl fence accept (read again from the fence) or provctl fence adopt (skip to Kafka's offset)"},
+    {.name = NULL},
+};
+
+static int64_t start_of(const struct fence_rule *rule, const struct fence_facts *facts)
+{
+    switch ((int)rule->start) {
+    case FENCE_FROM_FENCE:
+        return facts->fence;
+    case FENCE_FROM_COMMITTED:
+        /* Nothing committed, or retention has passed it: what is still there from the start. */
+        return facts->committed < facts->log_start ? facts->log_start : facts->committed;
+    case FENCE_FROM_LOG_START:
+        return facts->log_start;
+    default:
+        return -1;
+    }
+}
+
+struct fence_decision fence_decide(const struct fence_facts *facts)
+{
+    const struct fence_rule *rule = fence_rules;
+    while (!rule->holds(facts))
+        rule++;
+    int64_t start = start_of(rule, facts);
+    /* A re-read leaves the fence where it is; everything else starts at the fence or moves it. */
+    bool keeps_fence = facts->has_row && start <= facts->fence && facts->fence <= facts->log_end;
+    return (struct fence_decision){
+        .name = rule->name,
+        .action = rule->action,
+        .start = start,
+        .next_offset = keeps_fence ? facts->fence : start,
+        .republished = rule->republished,
+        .uses_permission = rule->uses_permission && facts->permission != FENCE_PERMIT_NONE,
+        .alarm = rule->alarm,
+        .reason = rule->reason,
+        .remedy = rule->remedy,
+    };
+}
