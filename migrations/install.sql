@@ -578,9 +578,327 @@ REVOKE EXECUTE ON FUNCTION provd.make_partition(text, date), provd.make_partitio
     provd.drop_partitions(date, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION provd.make_partitions(int) TO provd_operator;
 
-SELECT provd.make_partitions(3);
+DO $$ BEGIN PERFORM provd.make_partitions(3); END $$;
 
 CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
+
+RESET ROLE;
+
+-- Deploy provd:mail-views to pg
+-- requires: accounts
+-- What a mail installation asks; the queries to configure there are in migrations/README.md.
+
+
+SET LOCAL ROLE provd_owner;
+
+-- SHA-256, not MD5: a server in FIPS mode has no MD5.
+CREATE FUNCTION provd.home_dir(uuid uuid) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT '/var/vmail/' || substr(encode(sha256(uuid_send(uuid)), 'hex'), 1, 2)
+        || '/' || substr(encode(sha256(uuid_send(uuid)), 'hex'), 3, 2) || '/' || uuid::text
+$$;
+COMMENT ON FUNCTION provd.home_dir(uuid)
+    IS 'Home directory of an account, from its uuid: whoever gets a freed address never sees the old mail';
+
+-- Bits of disabled_protocols and flags: see the comments of domain and account. `submission` is Dovecot's own SMTP.
+CREATE FUNCTION provd.mail_protocols(disabled int, flags int, no_login boolean) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_remove(ARRAY[
+        CASE WHEN disabled & 1 = 0 AND flags & x'02'::int = 0 THEN 'pop3' END,
+        CASE WHEN disabled & 2 = 0 AND flags & x'08'::int = 0 THEN 'imap' END,
+        CASE WHEN disabled & 4 = 0 AND flags & x'800'::int = 0 AND NOT no_login THEN 'smtp' END,
+        CASE WHEN disabled & 4 = 0 AND flags & x'800'::int = 0 THEN 'submission' END,
+        CASE WHEN disabled & 8 = 0 THEN 'sieve' END,
+        CASE WHEN disabled & 16 = 0 AND flags & x'04'::int = 0 THEN 'webmail' END], NULL)
+$$;
+COMMENT ON FUNCTION provd.mail_protocols(int, int, boolean)
+    IS 'Services of Dovecot that an account may use. Never smtp for one that may not log in: nologin alone does not stop SMTP AUTH';
+
+-- Common ground of the views below, which nobody else may read.
+CREATE VIEW provd.mail_account AS
+    SELECT a.uuid, a.address, a.domain, a.password, a.flags, a.quota_bytes, a.quota_messages, a.mailbox_type, a.forward,
+        d.disabled_protocols,
+        CASE
+            WHEN 'MAINTENANCE' IN (a.status, d.status) THEN 'MAINTENANCE'
+            WHEN 'LOCKED' IN (a.status, d.status) THEN 'LOCKED'
+            ELSE 'ACTIVE'
+        END AS status
+    FROM provd.account a
+    JOIN provd.domain d ON d.name = a.domain
+    WHERE a.tombstone = 0
+        AND a.services & 1 = 1
+        AND a.status IN ('ACTIVE', 'LOCKED', 'MAINTENANCE')
+        AND d.status IN ('ACTIVE', 'LOCKED', 'MAINTENANCE');
+COMMENT ON VIEW provd.mail_account IS 'Accounts that have a mailbox, with the stricter of their own and their domain''s status';
+COMMENT ON COLUMN provd.mail_account.uuid IS 'Identity of the account';
+COMMENT ON COLUMN provd.mail_account.address IS 'Address';
+COMMENT ON COLUMN provd.mail_account.domain IS 'Domain of the address';
+COMMENT ON COLUMN provd.mail_account.password IS 'Scheme-prefixed hash';
+COMMENT ON COLUMN provd.mail_account.flags IS 'vpopmail''s bits';
+COMMENT ON COLUMN provd.mail_account.quota_bytes IS 'Quota in bytes; null or 0 is unlimited';
+COMMENT ON COLUMN provd.mail_account.quota_messages IS 'Quota in messages; null or 0 is unlimited';
+COMMENT ON COLUMN provd.mail_account.mailbox_type IS 'Mailbox format, as the event named it';
+COMMENT ON COLUMN provd.mail_account.forward IS 'Address that mail is forwarded to';
+COMMENT ON COLUMN provd.mail_account.disabled_protocols IS 'Protocols that the domain has switched off';
+COMMENT ON COLUMN provd.mail_account.status IS 'ACTIVE, LOCKED or MAINTENANCE';
+
+CREATE VIEW provd.dovecot_passdb AS
+    SELECT address AS "user",
+        password,
+        CASE WHEN status <> 'ACTIVE' THEN 'Y' END AS nologin,
+        CASE status
+            WHEN 'LOCKED' THEN 'This account is locked.'
+            WHEN 'MAINTENANCE' THEN 'This mailbox is under maintenance, please try again later.'
+        END AS reason,
+        NULL::text AS allow_nets,
+        provd.mail_protocols(disabled_protocols, flags, status <> 'ACTIVE') AS protocols
+    FROM provd.mail_account;
+COMMENT ON VIEW provd.dovecot_passdb IS 'Dovecot passdb: who may log in, by which protocol';
+COMMENT ON COLUMN provd.dovecot_passdb."user" IS 'Address; the login name';
+COMMENT ON COLUMN provd.dovecot_passdb.password IS 'Scheme-prefixed hash; null: no password is right';
+COMMENT ON COLUMN provd.dovecot_passdb.nologin IS 'Y: the password may be right, yet the login is refused; null otherwise (to Dovecot any value means true)';
+COMMENT ON COLUMN provd.dovecot_passdb.reason IS 'What the user is told when nologin is set';
+COMMENT ON COLUMN provd.dovecot_passdb.allow_nets IS 'Networks that logins may come from; null: any';
+COMMENT ON COLUMN provd.dovecot_passdb.protocols IS 'Dovecot services that the account may use; the query compares %Ls with it';
+
+-- mailbox_type comes from an event: only names of drivers that are known here reach a mail location.
+CREATE VIEW provd.dovecot_userdb AS
+    SELECT address AS "user",
+        provd.home_dir(uuid) AS home,
+        CASE lower(mailbox_type)
+            WHEN 'mdbox' THEN 'mdbox:~/mdbox' WHEN 'sdbox' THEN 'sdbox:~/sdbox' ELSE 'maildir:~/Maildir'
+        END AS mail,
+        CASE lower(mailbox_type) WHEN 'mdbox' THEN 'mdbox' WHEN 'sdbox' THEN 'sdbox' ELSE 'maildir' END AS mail_driver,
+        CASE lower(mailbox_type) WHEN 'mdbox' THEN '~/mdbox' WHEN 'sdbox' THEN '~/sdbox' ELSE '~/Maildir' END AS mail_path,
+        format('*:bytes=%s:messages=%s', coalesce(quota_bytes, 0), coalesce(quota_messages, 0)) AS quota_rule,
+        coalesce(quota_bytes, 0)::text || 'B' AS quota_storage_size,
+        coalesce(quota_messages, 0) AS quota_message_count
+    FROM provd.mail_account;
+COMMENT ON VIEW provd.dovecot_userdb IS 'Dovecot userdb and iteration: where the mail of an account lies, and its quota';
+COMMENT ON COLUMN provd.dovecot_userdb."user" IS 'Address';
+COMMENT ON COLUMN provd.dovecot_userdb.home IS 'Home directory, made from the uuid';
+COMMENT ON COLUMN provd.dovecot_userdb.mail IS 'Mail location for Dovecot 2.3';
+COMMENT ON COLUMN provd.dovecot_userdb.mail_driver IS 'Mailbox format for Dovecot 2.4';
+COMMENT ON COLUMN provd.dovecot_userdb.mail_path IS 'Path of the mail for Dovecot 2.4';
+COMMENT ON COLUMN provd.dovecot_userdb.quota_rule IS 'Quota for Dovecot 2.3; 0 is unlimited';
+COMMENT ON COLUMN provd.dovecot_userdb.quota_storage_size IS 'Quota for Dovecot 2.4 in bytes; 0 is unlimited';
+COMMENT ON COLUMN provd.dovecot_userdb.quota_message_count IS 'Message quota for Dovecot 2.4; 0 is unlimited';
+
+CREATE VIEW provd.postfix_domains AS
+    SELECT name FROM provd.domain WHERE status IN ('ACTIVE', 'LOCKED', 'MAINTENANCE');
+COMMENT ON VIEW provd.postfix_domains IS 'Postfix virtual_mailbox_domains';
+COMMENT ON COLUMN provd.postfix_domains.name IS 'Domain';
+
+CREATE VIEW provd.postfix_mailboxes AS
+    SELECT address, provd.home_dir(uuid) AS home_dir FROM provd.mail_account;
+COMMENT ON VIEW provd.postfix_mailboxes IS 'Postfix virtual_mailbox_maps';
+COMMENT ON COLUMN provd.postfix_mailboxes.address IS 'Address';
+COMMENT ON COLUMN provd.postfix_mailboxes.home_dir IS 'Home directory, made from the uuid';
+
+-- Every mailbox has a row of its own, else a catch-all would take its mail. The target of a catch-all must itself be
+-- deliverable, else Postfix would accept mail for unknown addresses and bounce it later.
+CREATE VIEW provd.postfix_aliases AS
+    SELECT address, address AS destination FROM provd.mail_account
+    UNION ALL
+    SELECT address, forward COLLATE "C" FROM provd.mail_account WHERE forward <> ''
+    UNION ALL
+    SELECT '@' || d.name, d.catch_all
+    FROM provd.domain d
+    JOIN provd.mail_account m ON m.address = d.catch_all
+    WHERE d.catch_all IS NOT NULL;
+CREATE INDEX domain_catch_all ON provd.domain (('@' || name)) WHERE catch_all IS NOT NULL;
+COMMENT ON VIEW provd.postfix_aliases IS 'Postfix virtual_alias_maps: one row for each destination; a forward keeps a copy in the mailbox';
+COMMENT ON COLUMN provd.postfix_aliases.address IS 'Address, or @domain for the catch-all';
+COMMENT ON COLUMN provd.postfix_aliases.destination IS 'Where the mail goes';
+
+CREATE VIEW provd.postfix_sender_login AS
+    SELECT address AS sender, address AS login FROM provd.mail_account;
+COMMENT ON VIEW provd.postfix_sender_login IS 'Postfix smtpd_sender_login_maps: who may send under which address';
+COMMENT ON COLUMN provd.postfix_sender_login.sender IS 'Envelope sender';
+COMMENT ON COLUMN provd.postfix_sender_login.login IS 'Login name that may use it';
+
+-- The 550 rows matter where a catch-all would otherwise take the mail of an address that is taken, but closed.
+CREATE VIEW provd.postfix_recipient_access AS
+    SELECT address, action
+    FROM (
+        SELECT a.address,
+            CASE
+                WHEN a.status IN ('PENDING', 'CLOSED') THEN '550 5.2.1 This mailbox is closed'
+                WHEN a.services & 1 = 0 THEN '550 5.1.1 This address has no mailbox'
+                WHEN 'MAINTENANCE' IN (a.status, d.status) THEN '450 4.2.1 This mailbox is under maintenance'
+                WHEN a.flags & x'10'::int <> 0 THEN '550 5.2.1 This mailbox does not accept mail'
+            END AS action
+        FROM provd.account a
+        JOIN provd.domain d ON d.name = a.domain
+        WHERE a.tombstone = 0 AND d.status IN ('ACTIVE', 'LOCKED', 'MAINTENANCE')
+    ) judged
+    WHERE action IS NOT NULL
+    UNION ALL
+    SELECT name, '450 4.2.1 This domain is under maintenance' FROM provd.domain WHERE status = 'MAINTENANCE';
+COMMENT ON VIEW provd.postfix_recipient_access IS 'Postfix check_recipient_access: addresses, and domains, whose mail is deferred or refused';
+COMMENT ON COLUMN provd.postfix_recipient_access.address IS 'Address; or the domain, which Postfix asks for after the address';
+COMMENT ON COLUMN provd.postfix_recipient_access.action IS '450: try again later; 550: refused';
+
+GRANT SELECT ON provd.postfix_domains, provd.postfix_mailboxes, provd.postfix_aliases, provd.postfix_sender_login,
+    provd.postfix_recipient_access TO mta, provd_reader;
+GRANT SELECT ON provd.dovecot_passdb, provd.dovecot_userdb TO mda;
+GRANT SELECT ON provd.dovecot_userdb TO provd_reader;
+GRANT SELECT ("user", nologin, reason, allow_nets, protocols) ON provd.dovecot_passdb TO provd_reader;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 6';
+
+RESET ROLE;
+
+-- Deploy provd:atmail-views to pg
+-- requires: mail-views
+-- The columns of atmail's mailserver.accounts and apiserver.Accounts under their own names, for programs that ask those.
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE VIEW provd.atmail_accounts AS
+    SELECT a.account_id AS "accountId",
+        a.created_by AS "createdByUserId",
+        a.address AS username,
+        a.password,
+        a.domain AS "domainId",
+        a.updated_at AS "dateModified",
+        a.created_at AS "dateCreate",
+        CASE a.status
+            WHEN 'ACTIVE' THEN 0 WHEN 'LOCKED' THEN 1 WHEN 'MAINTENANCE' THEN 2 WHEN 'PENDING' THEN 3 ELSE 4
+        END AS "userStatus",
+        provd.home_dir(a.uuid) || '/' AS "homeDir",
+        a.forward,
+        a.autoreply_body AS "autoReply",
+        (coalesce(a.quota_bytes, 0) + 1048575) / 1048576 AS quota,
+        a.last_login_at AS "lastLogin",
+        a.autoreply_enabled::int AS "autoReplyEnabled",
+        coalesce(a.autoreply_subject, '') AS "autoReplySubject",
+        a.autoreply_start AS "autoReplyStart",
+        a.autoreply_end AS "autoReplyEnd",
+        a.storage_node AS "mboxServer",
+        a.mailbox_type AS "mboxType",
+        g.number AS "groupId",
+        coalesce(a.first_name, '') AS "firstName",
+        coalesce(a.last_name, '') AS "lastName"
+    FROM provd.account a
+    LEFT JOIN provd.mail_group g ON g.context = a.context AND g.name = a.mail_group
+    WHERE a.tombstone = 0;
+COMMENT ON VIEW provd.atmail_accounts IS 'Live accounts with the columns of the table accounts of atmail''s mail server';
+COMMENT ON COLUMN provd.atmail_accounts."accountId" IS 'account.account_id';
+COMMENT ON COLUMN provd.atmail_accounts."createdByUserId" IS 'account.created_by: id of the actor who created it';
+COMMENT ON COLUMN provd.atmail_accounts.username IS 'account.address';
+COMMENT ON COLUMN provd.atmail_accounts.password IS 'account.password; not for provd_reader';
+COMMENT ON COLUMN provd.atmail_accounts."domainId" IS 'account.domain: domains have no number, the name identifies them';
+COMMENT ON COLUMN provd.atmail_accounts."dateModified" IS 'account.updated_at';
+COMMENT ON COLUMN provd.atmail_accounts."dateCreate" IS 'account.created_at';
+COMMENT ON COLUMN provd.atmail_accounts."userStatus" IS 'account.status: 0 ACTIVE, 1 LOCKED, 2 MAINTENANCE, 3 PENDING, 4 CLOSED';
+COMMENT ON COLUMN provd.atmail_accounts."homeDir" IS 'Home directory, made from account.uuid';
+COMMENT ON COLUMN provd.atmail_accounts.forward IS 'account.forward';
+COMMENT ON COLUMN provd.atmail_accounts."autoReply" IS 'account.autoreply_body';
+COMMENT ON COLUMN provd.atmail_accounts.quota IS 'account.quota_bytes in MiB, rounded up; 0 is unlimited';
+COMMENT ON COLUMN provd.atmail_accounts."lastLogin" IS 'account.last_login_at';
+COMMENT ON COLUMN provd.atmail_accounts."autoReplyEnabled" IS 'account.autoreply_enabled as 0 or 1';
+COMMENT ON COLUMN provd.atmail_accounts."autoReplySubject" IS 'account.autoreply_subject, empty for null';
+COMMENT ON COLUMN provd.atmail_accounts."autoReplyStart" IS 'account.autoreply_start';
+COMMENT ON COLUMN provd.atmail_accounts."autoReplyEnd" IS 'account.autoreply_end';
+COMMENT ON COLUMN provd.atmail_accounts."mboxServer" IS 'account.storage_node';
+COMMENT ON COLUMN provd.atmail_accounts."mboxType" IS 'account.mailbox_type';
+COMMENT ON COLUMN provd.atmail_accounts."groupId" IS 'Number of the group that account.mail_group names';
+COMMENT ON COLUMN provd.atmail_accounts."firstName" IS 'account.first_name, empty for null';
+COMMENT ON COLUMN provd.atmail_accounts."lastName" IS 'account.last_name, empty for null';
+
+-- As in atmail, an account is there from the moment it has been provisioned with a service.
+CREATE VIEW provd.atmail_api_accounts AS
+    SELECT a.account_id AS "idAccount",
+        a.account_id AS "idUsers",
+        a.address AS "Name",
+        1 AS "IsPrimary",
+        (a.status = 'ACTIVE')::int AS "Active",
+        s."idMailAccount",
+        s."idContactAccount",
+        s."idCalendarAccount"
+    FROM provd.account a
+    CROSS JOIN LATERAL (
+        SELECT max(service_id) FILTER (WHERE service = 1) AS "idMailAccount",
+            max(service_id) FILTER (WHERE service = 4) AS "idContactAccount",
+            max(service_id) FILTER (WHERE service = 2) AS "idCalendarAccount"
+        FROM provd.service_account
+        WHERE account_uuid = a.uuid AND active
+        HAVING count(*) > 0
+    ) s
+    WHERE a.tombstone = 0;
+COMMENT ON VIEW provd.atmail_api_accounts IS 'Provisioned live accounts with the columns of the table Accounts of atmail''s API server';
+COMMENT ON COLUMN provd.atmail_api_accounts."idAccount" IS 'account.account_id';
+COMMENT ON COLUMN provd.atmail_api_accounts."idUsers" IS 'account.account_id: here a user has one account';
+COMMENT ON COLUMN provd.atmail_api_accounts."Name" IS 'account.address';
+COMMENT ON COLUMN provd.atmail_api_accounts."IsPrimary" IS '1: every account is its user''s primary one';
+COMMENT ON COLUMN provd.atmail_api_accounts."Active" IS '1 when account.status is ACTIVE';
+COMMENT ON COLUMN provd.atmail_api_accounts."idMailAccount" IS 'id of the active service account MAIL';
+COMMENT ON COLUMN provd.atmail_api_accounts."idContactAccount" IS 'id of the active service account CONTACTS';
+COMMENT ON COLUMN provd.atmail_api_accounts."idCalendarAccount" IS 'id of the active service account CALENDAR';
+
+GRANT SELECT ON provd.atmail_api_accounts TO provd_reader;
+GRANT SELECT ("accountId", "createdByUserId", username, "domainId", "dateModified", "dateCreate", "userStatus", "homeDir",
+    forward, "autoReply", quota, "lastLogin", "autoReplyEnabled", "autoReplySubject", "autoReplyStart", "autoReplyEnd",
+    "mboxServer", "mboxType", "groupId", "firstName", "lastName") ON provd.atmail_accounts TO provd_reader;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 7';
+
+RESET ROLE;
+
+-- Deploy provd:readable-views to pg
+-- requires: partitions
+
+
+SET LOCAL ROLE provd_owner;
+
+CREATE FUNCTION provd.outcome_name(status int2) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE status
+        WHEN 0 THEN 'APPLIED' WHEN 1 THEN 'NO_CHANGE' WHEN 2 THEN 'DUPLICATE' WHEN 3 THEN 'PLANNED' WHEN 4 THEN 'REJECTED'
+        WHEN 5 THEN 'FAILED' WHEN 6 THEN 'EXPIRED' WHEN 7 THEN 'PARKED' WHEN 8 THEN 'HELD' WHEN 100 THEN 'DEAD_LETTER'
+    END
+$$;
+COMMENT ON FUNCTION provd.outcome_name(int2) IS 'Name of a status in event_ledger and record_outcome';
+
+CREATE VIEW provd.ledger_readable AS
+    SELECT l.event_id, provd.outcome_name(l.status) AS status, f.topic, f.partition, l.kafka_offset,
+        encode(l.payload_hash, 'hex') AS payload_hash, l.change_count, l.chain_seq AS first_change, l.applied_at,
+        f.cluster_id
+    FROM provd.event_ledger l
+    LEFT JOIN provd.fence f USING (fence_id);
+COMMENT ON VIEW provd.ledger_readable IS 'The event ledger for people';
+COMMENT ON COLUMN provd.ledger_readable.event_id IS 'id of the event';
+COMMENT ON COLUMN provd.ledger_readable.status IS 'Outcome';
+COMMENT ON COLUMN provd.ledger_readable.topic IS 'Topic of the record that used up the id';
+COMMENT ON COLUMN provd.ledger_readable.partition IS 'Partition of that record';
+COMMENT ON COLUMN provd.ledger_readable.kafka_offset IS 'Offset of that record';
+COMMENT ON COLUMN provd.ledger_readable.payload_hash IS 'Hash of the decoded event in hexadecimal digits';
+COMMENT ON COLUMN provd.ledger_readable.change_count IS 'Change records that it made';
+COMMENT ON COLUMN provd.ledger_readable.first_change IS 'seq of the first of them';
+COMMENT ON COLUMN provd.ledger_readable.applied_at IS 'Time of the batch, by the clock';
+COMMENT ON COLUMN provd.ledger_readable.cluster_id IS 'id of the Kafka cluster';
+
+CREATE VIEW provd.outcome_readable AS
+    SELECT provd.outcome_name(o.status) AS status, f.topic, f.partition, o.kafka_offset, o.event_id, o.stage, o.code,
+        o.message, encode(o.content_hash, 'hex') AS content_hash, o.recorded_at, f.cluster_id
+    FROM provd.record_outcome o
+    LEFT JOIN provd.fence f USING (fence_id);
+COMMENT ON VIEW provd.outcome_readable IS 'Outcomes of records that used up no event id, for people';
+COMMENT ON COLUMN provd.outcome_readable.status IS 'Outcome, or DEAD_LETTER';
+COMMENT ON COLUMN provd.outcome_readable.topic IS 'Topic of the record';
+COMMENT ON COLUMN provd.outcome_readable.partition IS 'Partition of the record';
+COMMENT ON COLUMN provd.outcome_readable.kafka_offset IS 'Offset of the record';
+COMMENT ON COLUMN provd.outcome_readable.event_id IS 'Event id as it was sent';
+COMMENT ON COLUMN provd.outcome_readable.stage IS 'Stage at which a dead letter failed';
+COMMENT ON COLUMN provd.outcome_readable.code IS 'Code of the result or dead letter';
+COMMENT ON COLUMN provd.outcome_readable.message IS 'What was wrong';
+COMMENT ON COLUMN provd.outcome_readable.content_hash IS 'Hash of the record''s value in hexadecimal digits';
+COMMENT ON COLUMN provd.outcome_readable.recorded_at IS 'Time of the batch, by the clock';
+COMMENT ON COLUMN provd.outcome_readable.cluster_id IS 'id of the Kafka cluster';
+
+GRANT SELECT ON provd.ledger_readable, provd.outcome_readable TO provd_reader;
+
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 8';
 
 RESET ROLE;
 

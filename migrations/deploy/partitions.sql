@@ -113,7 +113,7 @@ REVOKE EXECUTE ON FUNCTION provd.make_partition(text, date), provd.make_partitio
     provd.drop_partitions(date, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION provd.make_partitions(int) TO provd_operator;
 
-SELECT provd.make_partitions(3);
+DO $$ BEGIN PERFORM provd.make_partitions(3); END $$;
 
 CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
 
