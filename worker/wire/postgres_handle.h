@@ -1,0 +1,83 @@
+/* What the files of the PostgreSQL client share: the connection and the only include of
+ * <libpq-fe.h>. Nobody else includes this file. */
+#ifndef PROVD_WIRE_POSTGRES_HANDLE_H
+#define PROVD_WIRE_POSTGRES_HANDLE_H
+
+#include "wire/postgres.h"
+
+#include <libpq-fe.h>
+
+enum {
+    PIPELINE_REQUESTS_MAX = 256, /* between two syncs */
+    PARAMS_MAX = 64,             /* of one statement */
+    DEADLINE_MARGIN_MS = 2000,   /* ours comes after the server's, so that its word wins */
+    SERVER_VERSION_MIN = 150000, /* what the migrations and the pipeline are tested with */
+    IDLE_IN_TRANSACTION_MS_MIN = 5000,
+};
+
+/* One request in the pipeline that has no result yet. */
+struct request {
+    const char *name;
+    bool commit;
+};
+
+struct postgres {
+    PGconn *conn;
+    int64_t statement_timeout_ms;
+    int64_t commit_timeout_ms;
+    const struct statement *statements;
+    int statement_count;
+    int *param_counts; /* as the server understood the statements */
+
+    struct request requests[PIPELINE_REQUESTS_MAX];
+    int request_first; /* oldest without a result */
+    int request_end;
+    bool synced;     /* the sync is sent and not consumed */
+    bool error_read; /* an error of this pipeline has been returned to the caller */
+
+    int64_t deadline_us; /* of the present exchange */
+    bool committing; /* a COMMIT is on its way: silence means doubt, a warning means not durable */
+    bool not_durable;
+    bool broken; /* close it and open another */
+
+    struct copy copy;
+    struct error copy_error; /* why it failed before its end */
+    enum status copy_status;
+};
+
+/* postgres_wait.c: all waiting. `what` names the exchange in errors. A failure makes the connection
+ * unusable. */
+void postgres_deadline_in(struct postgres *pg, int64_t duration_ms);
+/* Until all output is with the kernel; reads meanwhile, so that the two buffers cannot fill up. */
+enum status postgres_wait_sent(struct postgres *pg, const char *what, struct error *err);
+/* Until PQgetResult does not block. */
+enum status postgres_wait_result(struct postgres *pg, const char *what, struct error *err);
+/* Waits and takes the next result; NULL between two requests. */
+enum status postgres_next_result(struct postgres *pg, const char *what, PGresult **ret_result,
+                                 struct error *err);
+/* Outside pipeline mode: takes all results of a command to the end. *ret_last is the last one (the
+ * caller clears it; may be NULL). The first error wins. */
+enum status postgres_finish(struct postgres *pg, const char *what, PGresult **ret_last,
+                            struct error *err);
+
+/* postgres.c */
+void postgres_leave_pipeline(struct postgres *pg);
+
+/* postgres_connect.c: a connection that is up, not yet set up. */
+enum status postgres_connect(const struct postgres_options *options, PGconn **ret_conn,
+                             struct error *err);
+
+/* postgres_copy.c: ends an open COPY by force; only for rollback. */
+void postgres_copy_abort(struct postgres *pg);
+
+/* postgres_errors.c: each fills `err`, marks the connection when it cannot go on, returns the
+ * status. */
+enum status postgres_fail_result(struct postgres *pg, const PGresult *result, const char *what,
+                                 struct error *err);
+enum status postgres_fail_lost(struct postgres *pg, const char *what, struct error *err);
+enum status postgres_fail_deadline(struct postgres *pg, const char *what, struct error *err);
+/* libpq refused a request that it could not even queue. */
+enum status postgres_fail_send(struct postgres *pg, const char *what, struct error *err);
+enum status postgres_fail_connect(const PGconn *conn, struct error *err);
+
+#endif
