@@ -45,7 +45,10 @@ def kafka(stack):
 
 @pytest.fixture
 def make_topics(kafka):
-    """make_topics(partitions=3): a fresh set of events, results, changes and dead letters, deleted after the test."""
+    """make_topics(partitions=3): fresh topics of events, results, changes and dead letters.
+
+    They are deleted after the test.
+    """
     made = []
 
     def make(partitions=3):

@@ -81,14 +81,17 @@ def test_committed_rows_and_records_and_schema_ids_survive_a_crash(own_stack):
     for server in SERVERS:
         own_stack.kill(server)
     own_stack.up()
-    assert [message.value() for message in kafka.read(topics.events)] == [b"kept"]
+    assert values(kafka.read(topics.events)) == [b"kept"]
     assert one_row(own_stack.database_url, "SELECT answer FROM kept") == (42,)
     assert register(own_stack.registry_url) == schema_id
 
 
 def register(registry_url, **options):
     answer = requests.post(
-        f"{registry_url}/subjects/kept-value/versions", json={"schema": SCHEMA}, timeout=10, **options
+        f"{registry_url}/subjects/kept-value/versions",
+        json={"schema": SCHEMA},
+        timeout=10,
+        **options,
     )
     assert answer.status_code == 200, answer.text
     return answer.json()["id"]
@@ -99,14 +102,19 @@ def test_aborted_transaction_is_invisible_to_readers_of_committed_records(own_st
     topics = kafka.create_topics(partitions=1)
     producer = Producer({"bootstrap.servers": own_stack.brokers, "transactional.id": topics.prefix})
     producer.init_transactions(30)
-    for value, finish in ((b"aborted", producer.abort_transaction), (b"committed", producer.commit_transaction)):
+    abort, commit = producer.abort_transaction, producer.commit_transaction
+    for value, finish in ((b"aborted", abort), (b"committed", commit)):
         producer.begin_transaction()
         producer.produce(topics.events, value)
         producer.flush(30)
         finish(30)
-    assert [message.value() for message in kafka.read(topics.events)] == [b"committed"]
-    everything = [message.value() for message in kafka.read(topics.events, isolation="read_uncommitted")]
-    assert everything == [b"aborted", b"committed"]
+    assert values(kafka.read(topics.events)) == [b"committed"]
+    everything = kafka.read(topics.events, isolation="read_uncommitted")
+    assert values(everything) == [b"aborted", b"committed"]
+
+
+def values(messages):
+    return [message.value() for message in messages]
 
 
 def test_topics_are_not_created_by_writing_to_them(own_stack):
@@ -169,7 +177,10 @@ def test_older_kafka_can_be_chosen(own_stack):
     kafka = Kafka(own_stack.brokers)
     topics = kafka.create_topics(partitions=2)
     kafka.produce(topics.events, [{"value": b"old", "partition": 1}])
-    wait_until(lambda: kafka.end_offsets(topics.events) == {0: 0, 1: 1}, what="the record on the older broker")
+    wait_until(
+        lambda: kafka.end_offsets(topics.events) == {0: 0, 1: 1},
+        what="the record on the older broker",
+    )
 
 
 def test_wipe_leaves_no_data_and_no_process(tmp_path):

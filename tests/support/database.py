@@ -29,35 +29,37 @@ class Database:
 
     def rows(self, statement, *parameters):
         """All rows of one statement, as tuples, in a transaction of its own."""
-        with contextlib.closing(self.connect()) as connection, connection, connection.cursor() as cursor:
-            cursor.execute(statement, parameters or None)
-            return cursor.fetchall() if cursor.description else []
+        with contextlib.closing(self.connect()) as connection:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, parameters or None)
+                return cursor.fetchall() if cursor.description else []
 
     def value(self, statement, *parameters):
         """The single value that the statement returns."""
         rows = self.rows(statement, *parameters)
-        assert len(rows) == 1 and len(rows[0]) == 1, f"one value expected, got {rows!r}: {statement}"
+        assert len(rows) == 1 and len(rows[0]) == 1, f"not one value: {rows!r}: {statement}"
         return rows[0][0]
 
 
 @contextlib.contextmanager
 def fresh_database(server_url, label, migrate=True):
-    """Creates a database (with the migrations deployed unless told otherwise) and drops it at the end."""
+    """Creates a database, migrated unless told otherwise, and drops it at the end."""
     name = _unique_name(label)
     server = Database(server_url)
-    _outside_transaction(server, f'CREATE DATABASE "{name}"')
     try:
-        database = Database(urlunsplit(urlsplit(server_url)._replace(path="/" + name)))
         if migrate:
-            deploy(database.url)
-        yield database
+            run_migrate("fresh", server_url, name)
+        else:
+            _outside_transaction(server, f'CREATE DATABASE "{name}"')
+        yield Database(urlunsplit(urlsplit(server_url)._replace(path="/" + name)))
     finally:
         _outside_transaction(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def deploy(url):
+def run_migrate(*arguments):
+    """tools/migrate; `fresh` also makes users: provd, provctl, reader, postfix, dovecot."""
     done = subprocess.run(
-        [ROOT / "tools" / "migrate", "deploy", url],
+        [ROOT / "tools" / "migrate", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -65,7 +67,8 @@ def deploy(url):
         timeout=MIGRATE_LIMIT_S,
         check=False,
     )
-    assert done.returncode == 0, f"tools/migrate deploy failed:\n{done.stdout}"
+    assert done.returncode == 0, f"tools/migrate {arguments[0]} failed:\n{done.stdout}"
+    return done.stdout
 
 
 def _unique_name(label):

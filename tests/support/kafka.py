@@ -1,8 +1,15 @@
-"""Topics of the test's own, and plain reading and writing of them with a client that is not ours."""
+"""Topics of the test's own, read and written with a client that is not ours."""
 import dataclasses
 import uuid
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 ADMIN_LIMIT_S = 30
@@ -54,16 +61,16 @@ class Kafka:
 
     def create(self, names, partitions, **config):
         new = [NewTopic(name, partitions, 1, config=config) for name in names]
-        for future in self.admin.create_topics(new, operation_timeout=ADMIN_LIMIT_S).values():
-            future.result(ADMIN_LIMIT_S)
+        _await_all(self.admin.create_topics(new, operation_timeout=ADMIN_LIMIT_S))
 
     def delete(self, names):
-        for future in self.admin.delete_topics(list(names), operation_timeout=ADMIN_LIMIT_S).values():
-            future.result(ADMIN_LIMIT_S)
+        _await_all(self.admin.delete_topics(list(names), operation_timeout=ADMIN_LIMIT_S))
 
     def produce(self, topic, records):
-        """Writes dicts of Producer.produce's arguments (key, value, headers, partition, timestamp) and returns their
-        (partition, offset) in the same order."""
+        """Writes records and returns their (partition, offset) in the same order.
+
+        A record is a dict of Producer.produce's arguments: key, value, headers, partition, timestamp.
+        """
         written = [None] * len(records)
         producer = Producer({**self._conf, "enable.idempotence": True, "linger.ms": 5})
         for index, record in enumerate(records):
@@ -102,12 +109,18 @@ class Kafka:
         """partition -> offset after its last record."""
         consumer = Consumer({**self._conf, "group.id": f"ends-{uuid.uuid4().hex}"})
         try:
+            places = [TopicPartition(topic, number) for number in _partitions(consumer, topic)]
             return {
-                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ADMIN_LIMIT_S)[1]
-                for number in _partitions(consumer, topic)
+                place.partition: consumer.get_watermark_offsets(place, timeout=ADMIN_LIMIT_S)[1]
+                for place in places
             }
         finally:
             consumer.close()
+
+
+def _await_all(futures):
+    for future in futures.values():
+        future.result(ADMIN_LIMIT_S)
 
 
 def _remember(written, index):
@@ -126,13 +139,13 @@ def _partitions(consumer, topic):
 
 
 def _read_to_the_end(consumer, topic):
-    places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in _partitions(consumer, topic)]
-    consumer.assign(places)
-    by_partition = {place.partition: [] for place in places}
+    numbers = _partitions(consumer, topic)
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
+    by_partition = {number: [] for number in numbers}
     unfinished = set(by_partition)
     while unfinished:
         message = consumer.poll(POLL_S)
-        assert message is not None, f"{topic}: no answer within {POLL_S:g} s, partitions {sorted(unfinished)} unread"
+        assert message is not None, f"{topic}: partitions {unfinished} silent for {POLL_S:g} s"
         if message.error() is None:
             by_partition[message.partition()].append(message)
         elif message.error().code() == KafkaError._PARTITION_EOF:

@@ -9,7 +9,7 @@ COMMAND_LIMIT_S = 300
 
 
 class Stack:
-    """One stack: the default one (STACK_DIR of the environment, else build/stack) or one of the test's own."""
+    """One stack: the default one (of STACK_DIR, else build/stack) or one of the test's own."""
 
     def __init__(self, directory=None, kafka=None):
         self._environ = dict(os.environ)
@@ -70,7 +70,8 @@ class Stack:
             timeout=COMMAND_LIMIT_S,
             check=False,
         )
-        assert done.returncode == 0, f"tools/stack {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
+        told = done.stdout + done.stderr
+        assert done.returncode == 0, f"tools/stack {' '.join(arguments)} failed:\n{told}"
         return done.stdout
 
 

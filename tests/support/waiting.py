@@ -8,7 +8,8 @@ PAUSE_S = 0.05
 def wait_until(condition, deadline_s=DEADLINE_S, what=None):
     """Calls condition() until it returns something true, and returns that.
 
-    An AssertionError or a false value means "not yet". After deadline_s the test fails and says what it last saw.
+    An AssertionError or a false value means "not yet". After deadline_s the test fails and says
+    what it last saw.
     """
     end = time.monotonic() + deadline_s
     while True:

@@ -39,7 +39,8 @@ random_secret() { openssl rand -hex 16; }
 
 port_is_used() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
 
-# Below the ephemeral range (32768 and up): while a server is down, no outgoing connection may take its port.
+# Below the ephemeral range (32768 and up): while a server is down, no outgoing connection may take
+# its port.
 port_choose()
 {
     local port tries
@@ -55,7 +56,8 @@ port_choose()
 
 port_of() { setting_once "port_$1" port_choose; }
 
-# Something else took the port while the stack was down: its clients may have remembered it, so we do not move silently.
+# Something else took the port while the stack was down: its clients may have remembered it, so we
+# do not move silently.
 port_require_free()
 {
     local server=$1 port

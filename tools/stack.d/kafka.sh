@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Apache Kafka in KRaft mode: one node as broker and controller. Three listeners: plain, SASL over TLS, controller.
-# librdkafka before 2.6.1 cannot do SCRAM with Kafka 4 (librdkafka #4895, a nonce sent twice): there use PLAIN; with
-# Kafka 3.9 SCRAM works too.
+# Apache Kafka in KRaft mode: one node as broker and controller. Three listeners: plain, SASL over
+# TLS, controller. librdkafka before 2.6.1 cannot do SCRAM with Kafka 4 (librdkafka #4895, a nonce
+# sent twice): there use PLAIN; with Kafka 3.9 SCRAM works too.
 
 KAFKA_SASL_USER=provd
 
@@ -36,7 +36,8 @@ prepare_kafka()
     }
 }
 
-# 16 random bytes as base64url without padding, which is how Kafka writes a UUID; it may not begin with a dash.
+# 16 random bytes as base64url without padding, which is how Kafka writes a UUID; it may not begin
+# with a dash.
 kafka_cluster_id() { printf 'P%s\n' "$(openssl rand -base64 16 | tr '+/' 'AB' | cut -c 2-22)"; }
 
 kafka_settings()
@@ -48,19 +49,21 @@ kafka_settings()
 
 kafka_network()
 {
+    local controller security=org.apache.kafka.common.security
+    controller=127.0.0.1:$(port_of kafka_controller)
     cat <<SETTINGS
 # Written by tools/stack at each start.
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$(port_of kafka_controller)
+controller.quorum.voters=1@$controller
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$(port_of kafka),SASL://127.0.0.1:$(port_of kafka_sasl),CONTROLLER://127.0.0.1:$(port_of kafka_controller)
+listeners=PLAINTEXT://127.0.0.1:$(port_of kafka),SASL://127.0.0.1:$(port_of kafka_sasl),CONTROLLER://$controller
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
-listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_$KAFKA_SASL_USER="$KAFKA_SASL_PASSWORD";
-listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl.plain.sasl.jaas.config=$security.plain.PlainLoginModule required user_$KAFKA_SASL_USER="$KAFKA_SASL_PASSWORD";
+listener.name.sasl.scram-sha-256.sasl.jaas.config=$security.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=$security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location=$STACK_DIR/tls/server.both.pem
 ssl.truststore.type=PEM
@@ -68,8 +71,9 @@ ssl.truststore.location=$STACK_DIR/tls/ca.pem
 SETTINGS
 }
 
-# Topics are created on purpose only; nothing expires by age under a test; a small node starts and forms groups quickly.
-# A killed broker may register again only when its session has expired: 5 s instead of 9.
+# Topics are created on purpose only; nothing expires by age under a test; a small node starts and
+# forms groups quickly. A killed broker may register again only when its session has expired: 5 s
+# instead of 9.
 kafka_small_and_quick()
 {
     cat <<'SETTINGS'

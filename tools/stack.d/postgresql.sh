@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# PostgreSQL 15: a cluster of our own, on TCP only. It refuses to run as root, so root starts it as the package's user.
+# PostgreSQL 15: a cluster of our own, on TCP only. It refuses to run as root, so root starts it as
+# the package's user.
 
 PG_BIN=/usr/lib/postgresql/15/bin
 PG_USER=postgres
@@ -26,7 +27,8 @@ prepare_postgresql()
     pg_configure
 }
 
-# The data belongs into the build folder, but that may lie where the database's user cannot go (/root, a private home).
+# The data belongs into the build folder, but that may lie where the database's user cannot go
+# (/root, a private home).
 pg_folder()
 {
     local data
@@ -49,16 +51,16 @@ pg_init()
     local password_file
     password_file=$(pg_as mktemp /tmp/provd-stack.XXXXXX)
     printf '%s\n' "$POSTGRESQL_PASSWORD" | pg_as tee "$password_file" >/dev/null
-    pg_as "$PG_BIN/initdb" -D "$(pg_data)" -U postgres --encoding=UTF8 --locale=C.UTF-8 --auth=scram-sha-256 \
-        --pwfile="$password_file" >"$STACK_DIR/initdb.log" 2>&1 || {
+    pg_as "$PG_BIN/initdb" -D "$(pg_data)" -U postgres --encoding=UTF8 --locale=C.UTF-8 \
+        --auth=scram-sha-256 --pwfile="$password_file" >"$STACK_DIR/initdb.log" 2>&1 || {
         tail -n "$LAST_LINES" "$STACK_DIR/initdb.log" >&2
         die "postgresql: initdb failed"
     }
     pg_as rm -f "$password_file"
 }
 
-# Where nobody collects orphans (a container without an init), a killed server stays as a zombie, and PostgreSQL takes
-# it for a running one.
+# Where nobody collects orphans (a container without an init), a killed server stays as a zombie,
+# and PostgreSQL takes it for a running one.
 pg_forget_zombie()
 {
     local file pid=''
@@ -68,7 +70,8 @@ pg_forget_zombie()
     [ "$(proc_field "$pid" 1)" != Z ] || rm -f "$file"
 }
 
-# pg_file NAME: standard input becomes that file of the data folder, readable by the database's user only.
+# pg_file NAME: standard input becomes that file of the data folder, readable by the database's user
+# only.
 pg_file()
 {
     local path
@@ -86,7 +89,8 @@ pg_configure()
     pg_file ca.pem <"$STACK_DIR/tls/ca.pem"
 }
 
-# As durable as a real server (fsync, synchronous_commit); the WAL is large enough that a benchmark does not measure checkpoints.
+# As durable as a real server (fsync, synchronous_commit); the WAL is large enough that a benchmark
+# does not measure checkpoints.
 pg_settings()
 {
     cat <<SETTINGS
@@ -119,7 +123,8 @@ pg_preload()
     [ ! -f "$PG_BIN/../lib/pg_stat_statements.so" ] || echo pg_stat_statements
 }
 
-# The superuser can run programs on this machine: password. The roles that tests create own nothing but test data.
+# The superuser can run programs on this machine: password. The roles that tests create own nothing
+# but test data.
 pg_access()
 {
     cat <<'ACCESS'
@@ -137,7 +142,10 @@ start_postgresql()
     server_spawn postgresql env -C / "${as[@]}" "$PG_BIN/postgres" -D "$(pg_data)"
 }
 
-ready_postgresql() { "$PG_BIN/pg_isready" -q -h 127.0.0.1 -p "$(port_of postgresql)" -U postgres -d postgres -t 2; }
+ready_postgresql()
+{
+    "$PG_BIN/pg_isready" -q -t 2 -h 127.0.0.1 -p "$(port_of postgresql)" -U postgres -d postgres
+}
 
 wipe_postgresql()
 {

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Servers as processes: started in a session of their own so that they outlive the shell, found again by a file
-# that holds pid and start time (a pid alone may by now belong to somebody else).
+# Servers as processes: started in a session of their own so that they outlive the shell, found
+# again by a file that holds pid and start time (a pid alone may by now belong to somebody else).
 
 pid_file() { printf '%s/%s.pid\n' "$STACK_DIR" "$1"; }
 log_file() { printf '%s/%s.log\n' "$STACK_DIR" "$1"; }
 
-# Field N of /proc/PID/stat, counted after the command name, which may contain blanks: 1 is the state, 20 the start time.
+# Field N of /proc/PID/stat, counted after the command name, which may contain blanks: 1 is the
+# state, 20 the start time.
 proc_field()
 {
     local stat
@@ -39,20 +40,23 @@ server_state()
     fi
 }
 
-# server_spawn SERVER COMMAND..: starts it detached, its output in its log; the log before is kept as .log.1.
+# server_spawn SERVER COMMAND..: starts it detached, its output in its log; the log before is kept
+# as .log.1.
 server_spawn()
 {
     local server=$1 log pid
     shift
     log=$(log_file "$server")
     [ ! -f "$log" ] || mv "$log" "$log.1"
-    # setsid and setpriv replace themselves by the command, so that $! stays the server's pid. The lock (9) must not be inherited.
+    # setsid and setpriv replace themselves by the command, so that $! stays the server's pid. The
+    # lock (9) must not be inherited.
     setsid "$@" </dev/null >"$log" 2>&1 9>&- &
     pid=$!
     printf '%s %s\n' "$pid" "$(proc_field "$pid" 20)" >"$(pid_file "$server")"
 }
 
-# server_wait_ready SERVER: until ready_SERVER succeeds; a server that ends or takes too long is shown with its last lines.
+# server_wait_ready SERVER: until ready_SERVER succeeds; a server that ends or takes too long is
+# shown with its last lines.
 server_wait_ready()
 {
     local server=$1 deadline=$((SECONDS + START_LIMIT_S))
@@ -63,7 +67,11 @@ server_wait_ready()
     done
 }
 
-last_lines() { tail -n "$LAST_LINES" "$(log_file "$1")" 2>/dev/null | cut -c "1-$LAST_LINE_WIDTH" | sed "s/^/  $1| /"; }
+last_lines()
+{
+    tail -n "$LAST_LINES" "$(log_file "$1")" 2>/dev/null |
+        cut -c "1-$LAST_LINE_WIDTH" | sed "s/^/  $1| /"
+}
 
 fail_with_log()
 {
@@ -72,7 +80,8 @@ fail_with_log()
     exit 1
 }
 
-# A server and its children (PostgreSQL's backends leave the process group, so that a group signal would miss them).
+# A server and its children (PostgreSQL's backends leave the process group, so that a group signal
+# would miss them).
 server_tree()
 {
     printf '%s\n' "$1"
@@ -119,7 +128,8 @@ server_stop()
     rm -f "$(pid_file "$server")"
 }
 
-# As a power cut would: every process at once, no farewell. The pid file stays, so that status says dead.
+# As a power cut would: every process at once, no farewell. The pid file stays, so that status says
+# dead.
 server_kill()
 {
     local pid

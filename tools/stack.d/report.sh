@@ -5,10 +5,12 @@ readonly STATUS_NOT_RUNNING=3
 
 server_address()
 {
+    local port tls
+    port=$(port_of "$1")
     case $1 in
-        postgresql) printf '127.0.0.1:%s\n' "$(port_of postgresql)" ;;
-        kafka) printf '127.0.0.1:%s (plain), :%s (SASL_SSL)\n' "$(port_of kafka)" "$(port_of kafka_sasl)" ;;
-        registry) printf '127.0.0.1:%s (http), :%s (https)\n' "$(port_of registry)" "$(port_of registry_tls)" ;;
+        postgresql) printf '127.0.0.1:%s\n' "$port" ;;
+        kafka) tls=$(port_of kafka_sasl) && printf '127.0.0.1:%s (SASL_SSL :%s)\n' "$port" "$tls" ;;
+        registry) tls=$(port_of registry_tls) && printf '127.0.0.1:%s (https :%s)\n' "$port" "$tls" ;;
     esac
 }
 
@@ -87,8 +89,10 @@ command_env()
     env_line KAFKA_SASL_USERNAME "$KAFKA_SASL_USER"
     env_line KAFKA_SASL_PASSWORD "$KAFKA_SASL_PASSWORD"
     env_line DATABASE_URL "postgresql://$url"
-    env_line DATABASE_TLS_URL "postgresql://$url?sslmode=verify-full&sslrootcert=$STACK_DIR/tls/ca.pem"
-    # The server offers TLS and libpq would take it; a benchmark on the loopback should not measure encryption.
+    env_line DATABASE_TLS_URL \
+        "postgresql://$url?sslmode=verify-full&sslrootcert=$STACK_DIR/tls/ca.pem"
+    # The server offers TLS and libpq would take it; a benchmark on the loopback should not measure
+    # encryption.
     env_line PGSSLMODE disable
     env_line SCHEMA_REGISTRY_URL "http://127.0.0.1:$(port_of registry)/apis/ccompat/v7"
     env_line SCHEMA_REGISTRY_TLS_URL "https://127.0.0.1:$(port_of registry_tls)/apis/ccompat/v7"
