@@ -2,8 +2,8 @@
  * files that see <librdkafka/rdkafka.h> are wire/kafka_*.c, through wire/kafka_handles.h.
  *
  * pitfalls.md says why it is done this way: eager assignment; rd_kafka_consumer_poll in a loop, no
- * consume_batch, seek, pause or position; own tracking of the next offset; group metadata taken with
- * the batch and refused when the generation is below 0 or the member id empty. */
+ * consume_batch, seek, pause or position; own tracking of the next offset; group metadata taken
+ * with the batch and refused when the generation is below 0 or the member id empty. */
 #ifndef PROVD_WIRE_KAFKA_H
 #define PROVD_WIRE_KAFKA_H
 
@@ -34,17 +34,26 @@ struct kafka_options {
     int64_t outputs_per_batch_max;  /* sizes the producer queue */
     int64_t output_bytes_max;       /* message.max.bytes */
     /* Security and pass-through, already merged and checked by config: client ones go to both. */
-    const struct kafka_property *client, *consumer, *producer; /* ended by a NULL name */
+    const struct kafka_property *client, *consumer, *producer; /* ended by a NULL name; or NULL */
 };
+
+/* Why the worker does not let this librdkafka property be passed through; NULL when it does. */
+const char *kafka_property_refused(const char *name);
+/* Without network: are all properties known, theirs to set, and their values accepted? FATAL when
+ * not. Values of secrets are never in the message. */
+enum status kafka_options_check(const struct kafka_options *options, struct error *err);
 
 /* --- consumer --------------------------------------------------------------------------------- */
 
 struct kafka_consumer;
 struct kafka_message; /* owns the fetch buffer behind it */
 
-/* What the consumer calls during kafka_consume when partitions come and go. `assigned` decides where
- * each partition starts: it sets `start_offset` (>= 0), or leaves -1 to not consume it (halted).
- * Neither may call back into the consumer, but may use the query functions below. */
+/* What the consumer calls during kafka_consume and kafka_consumer_restart when partitions come and
+ * go. `assigned` decides where each partition starts: it sets `start_offset` (>= 0), or leaves -1
+ * to not consume it (halted). The assignment is eager: `assigned` brings all partitions of this
+ * member and is always preceded by a `revoked` of the former ones (never called for none). `lost`:
+ * another member may own them already, so nothing of theirs can be committed any more. Neither may
+ * call back into the consumer, but may use the query functions below. */
 struct kafka_partition {
     int32_t partition;
     int64_t start_offset;
@@ -58,12 +67,23 @@ struct kafka_rebalance {
 enum status kafka_consumer_open(struct kafka_consumer **ret_consumer,
                                 const struct kafka_options *options,
                                 const struct kafka_rebalance *rebalance, struct error *err);
-void kafka_consumer_close(struct kafka_consumer *consumer); /* leaves the group; NULL is fine */
+/* Leaves the group, without calling the hooks. NULL is fine. All messages have to be closed before.
+ */
+void kafka_consumer_close(struct kafka_consumer *consumer);
 
-/* The next message, or OK with *ret_message NULL when none came within `timeout_ms` (0: only what is
- * there). Serves rebalances. Errors: RETRY for what librdkafka heals by itself (it is reported once),
- * FATAL for a fatal one; an offset out of range is FATAL with code "_AUTO_OFFSET_RESET" and the
- * partition in *ret_partition when that is not NULL. */
+/* Forgets what was prefetched and asks `assigned` again where each partition of the present
+ * assignment starts; the group does not notice. For a halted partition that may go on, and after
+ * KAFKA_IN_DOUBT and KAFKA_FENCED, when what was consumed has to be read again. Does nothing when
+ * the assignment is lost: then `revoked` and `assigned` are about to be called by kafka_consume.
+ * Messages consumed before stay valid; those that come after it are of the new start. */
+enum status kafka_consumer_restart(struct kafka_consumer *consumer, struct error *err);
+
+/* The next message, or OK with *ret_message NULL when none came within `timeout_ms` (0: only what
+ * is there). Serves rebalances. Errors: RETRY for what librdkafka heals by itself (brokers away, a
+ * topic that does not exist yet, a poll interval exceeded: log it and call again; the same trouble
+ * is reported again after 30 s at the earliest), FATAL for a fatal one; an offset out of range is
+ * FATAL with code "_AUTO_OFFSET_RESET" and the partition in *ret_partition when that is not NULL:
+ * only that partition stops. *ret_partition is set for no other error. */
 enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
                           struct kafka_message **ret_message, int32_t *ret_partition,
                           struct error *err);
@@ -72,8 +92,8 @@ void kafka_message_close(struct kafka_message *message);
 int32_t kafka_message_partition(const struct kafka_message *message);
 int64_t kafka_message_offset(const struct kafka_message *message);
 int64_t kafka_message_timestamp_ms(const struct kafka_message *message); /* -1: none */
-struct text kafka_message_key(const struct kafka_message *message);   /* null is null */
-struct text kafka_message_value(const struct kafka_message *message); /* null is a tombstone */
+struct text kafka_message_key(const struct kafka_message *message);      /* null is null */
+struct text kafka_message_value(const struct kafka_message *message);    /* null is a tombstone */
 size_t kafka_message_header_count(const struct kafka_message *message);
 /* False past the end. A null header value is TEXT_NULL. */
 bool kafka_message_header(const struct kafka_message *message, size_t index, struct text *ret_name,
@@ -82,8 +102,9 @@ bool kafka_message_header(const struct kafka_message *message, size_t index, str
 bool kafka_message_header_named(const struct kafka_message *message, const char *name,
                                 struct text *ret_value);
 
-/* Group metadata as of now: taken with the batch, used by its transaction. FATAL when the member id is
- * empty; RETRY (code "NOT_IN_GROUP") when the consumer is not a member at the moment. */
+/* Group metadata as of now: taken with the batch, used by its transaction. RETRY (code
+ * "NOT_IN_GROUP") when the consumer is not a member at the moment: generation below 0 or member id
+ * empty, which the broker would not check at all. */
 struct kafka_group_metadata;
 enum status kafka_group_metadata(struct kafka_consumer *consumer,
                                  struct kafka_group_metadata **ret_metadata, struct error *err);
@@ -92,13 +113,28 @@ void kafka_group_metadata_close(struct kafka_group_metadata *metadata);
 /* Questions to the brokers, each with a timeout; usable inside `assigned`. */
 enum status kafka_cluster_id(struct kafka_consumer *consumer, int timeout_ms, struct arena *arena,
                              struct text *ret_id, struct error *err);
-/* Committed offsets of the group, -1 where none; waits for pending transactions (RETRY: unstable). */
+/* Committed offsets of the group into `start_offset`, -1 where none; waits for pending transactions
+ * (RETRY with code "_TIMED_OUT" or "UNSTABLE_OFFSET_COMMIT" when they take longer). */
 enum status kafka_committed(struct kafka_consumer *consumer, struct kafka_partition *partitions,
                             size_t count, int timeout_ms, struct error *err);
-/* First offset, and the end for a read_committed reader (last stable offset). */
+/* First offset of the log, and its end for a read_committed reader: the last stable offset, that is
+ * the high watermark when no transaction is open (measured: librdkafka asks ListOffsets with the
+ * consumer's isolation level). A committed offset is never above it, unless the log has lost its
+ * tail. */
 enum status kafka_watermarks(struct kafka_consumer *consumer, int32_t partition, int timeout_ms,
                              int64_t *ret_low, int64_t *ret_high, struct error *err);
-/* Cached watermarks of an assigned partition, no network; false when not known yet. */
+/* Does [from, to) hold a record that a read_committed reader gets? False: only control records and
+ * aborted ones, so that a fence at `from` and a committed offset `to` mean the same place
+ * (rulings.md, 46). Reads with a consumer of its own that joins no group. `from` >= the low and
+ * `to` <= the high of kafka_watermarks; FATAL "_AUTO_OFFSET_RESET" when `from` is not in the log,
+ * RETRY "_TIMED_OUT". */
+enum status kafka_range_has_records(struct kafka_consumer *consumer, int32_t partition,
+                                    int64_t from, int64_t to, int timeout_ms, bool *ret_has_records,
+                                    struct error *err);
+/* First offset, and where the lag ends, of a partition that is being consumed; from the last
+ * answers to fetches, no network; false when not known yet. Once the end was reached, *ret_high is
+ * last consumed
+ * + 1 until more is written: control records at the end are no lag. */
 bool kafka_watermarks_cached(struct kafka_consumer *consumer, int32_t partition, int64_t *ret_low,
                              int64_t *ret_high);
 
@@ -111,13 +147,14 @@ struct kafka_header {
     struct text value;
 };
 
-/* One record to publish. Bytes are copied by the producer unless `borrow` is true: then they must
- * live until kafka_transaction_commit/abort has returned. */
+/* One record to publish. Key and value are copied by the producer unless `borrow` is true: then
+ * they must live until kafka_transaction_commit or _abort has returned KAFKA_GO_ON, or the producer
+ * is closed. (Keys and headers are copied in any case.) */
 struct kafka_output {
     enum kafka_output_topic topic;
-    int32_t partition; /* -1: murmur2 of the key, as in Java */
+    int32_t partition; /* -1: murmur2 of the key, as in Java; a null key counts as an empty one */
     struct text key, value;
-    int64_t timestamp_ms; /* 0: now */
+    int64_t timestamp_ms; /* milliseconds since 1970; 0: now */
     const struct kafka_header *headers;
     size_t header_count;
     bool borrow;
@@ -130,30 +167,36 @@ struct kafka_offset {
 
 struct kafka_producer;
 
-/* Opens and runs init_transactions (fences a predecessor with the same transactional id). */
+/* Opens, runs init_transactions (fences a predecessor with the same transactional id, aborts its
+ * open transaction) and asks for the topics. RETRY after at most about transaction_timeout_ms; a
+ * topic that does not exist is RETRY too. Topics that are NULL in the options are left out. */
 enum status kafka_producer_open(struct kafka_producer **ret_producer,
                                 const struct kafka_options *options, struct error *err);
 void kafka_producer_close(struct kafka_producer *producer);
 
 /* Partition count of an output topic, and of the events topic (to decide about copying the source's
- * partition number). Cached for a minute. */
+ * partition number). Cached for a minute; may block for 5 s otherwise. */
 enum status kafka_partition_count(struct kafka_producer *producer, enum kafka_output_topic topic,
                                   int32_t *ret_count, struct error *err);
 enum status kafka_events_partition_count(struct kafka_producer *producer, int32_t *ret_count,
                                          struct error *err);
 
-/* The transaction, in this order. Each returns OK or says by *ret_verdict what the caller has to do:
- * the table of pitfalls.md: retriable errors are retried inside (same call, bounded by
- * `transaction_timeout_ms`); then */
+/* The transaction, in this order: begin, produce x N, offsets, commit. Each returns KAFKA_GO_ON or
+ * says what the caller has to do. Retriable errors are repeated inside (same call, bounded by
+ * transaction_timeout_ms), so that a call may take that long. Decided by one table in
+ * kafka_errors.c. */
 enum kafka_verdict {
-    KAFKA_GO_ON,   /* done */
-    KAFKA_ABORT,   /* kafka_transaction_abort, then the same results again from memory */
-    KAFKA_RECYCLE, /* close this producer, open a new one, then the same results again */
-    KAFKA_IN_DOUBT, /* commit timed out: recycle, then read the committed offsets and go on from there */
-    KAFKA_FENCED,  /* the group has moved on (stale generation, unknown member): abort, drop the batch, rejoin */
+    KAFKA_GO_ON,    /* done */
+    KAFKA_ABORT,    /* kafka_transaction_abort, then the same results again from memory */
+    KAFKA_RECYCLE,  /* close this producer, open a new one, then the same results again */
+    KAFKA_IN_DOUBT, /* only from commit, which may have taken place: close this producer, open a new
+                     * one, then read the committed offsets and go on from there */
+    KAFKA_FENCED, /* only from offsets and commit: the group has moved on (stale generation, unknown
+                   * member): abort, drop the batch, kafka_consumer_restart */
 };
+const char *kafka_verdict_name(enum kafka_verdict verdict);
 enum kafka_verdict kafka_transaction_begin(struct kafka_producer *producer, struct error *err);
-/* Queue full is waited out inside. */
+/* Queue full is waited out inside. What is wrong with a delivery shows at commit. */
 enum kafka_verdict kafka_transaction_produce(struct kafka_producer *producer,
                                              const struct kafka_output *output, struct error *err);
 enum kafka_verdict kafka_transaction_offsets(struct kafka_producer *producer,
@@ -161,11 +204,12 @@ enum kafka_verdict kafka_transaction_offsets(struct kafka_producer *producer,
                                              const struct kafka_group_metadata *metadata,
                                              struct error *err);
 enum kafka_verdict kafka_transaction_commit(struct kafka_producer *producer, struct error *err);
+/* KAFKA_GO_ON or KAFKA_RECYCLE. Without an open transaction it does nothing. */
 enum kafka_verdict kafka_transaction_abort(struct kafka_producer *producer, struct error *err);
 /* Serves delivery reports while other work goes on; never blocks. */
 void kafka_producer_poll(struct kafka_producer *producer);
 
-/* The table behind the verdicts, for tests: which verdict an error gets by its three properties. */
+/* Which verdict an error of the offsets call gets by librdkafka's three properties. */
 enum kafka_verdict kafka_verdict_of(bool fatal, bool requires_abort, bool retriable);
 
 #endif

@@ -1,0 +1,101 @@
+/* Handles of librdkafka: made, their log lines passed on, and what they complain about kept until
+ * somebody asks. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "wire/kafka_handles.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TROUBLE_AGAIN_MS = 30000, /* the same trouble is told again after this long */
+    REASON_MAX = 256,
+};
+
+static void keep_trouble(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct kafka_client *client = opaque;
+    bool same = client->trouble_code == (rd_kafka_resp_err_t)code;
+
+    (void)rk;
+    if (same && client->trouble_reported_us != 0 &&
+        clock_monotonic_us() - client->trouble_reported_us < TROUBLE_AGAIN_MS * 1000LL) {
+        return;
+    }
+    client->trouble_code = code;
+    client->trouble_is_new = true;
+    snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", reason);
+}
+
+/* librdkafka calls this from its own threads. Its messages hold no values of secrets. */
+static void pass_on_log_line(const rd_kafka_t *rk, int level, const char *facility,
+                             const char *line)
+{
+    (void)level;
+    if (log_enabled(LOG_DEBUG)) {
+        log_event(LOG_DEBUG, "librdkafka", LOG_Z("client", rk ? rd_kafka_name(rk) : ""),
+                  LOG_Z("facility", facility), LOG_Z("line", line));
+    }
+}
+
+static bool uses_oauthbearer(const rd_kafka_conf_t *conf)
+{
+    char value[64];
+    size_t size = sizeof(value);
+
+    return rd_kafka_conf_get(conf, "sasl.mechanisms", value, &size) == RD_KAFKA_CONF_OK &&
+           strcmp(value, "OAUTHBEARER") == 0;
+}
+
+enum status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type,
+                              rd_kafka_conf_t *conf, struct error *err)
+{
+    char why[REASON_MAX];
+    bool needs_tokens = uses_oauthbearer(conf);
+
+    rd_kafka_conf_set_opaque(conf, client);
+    rd_kafka_conf_set_error_cb(conf, keep_trouble);
+    rd_kafka_conf_set_log_cb(conf, pass_on_log_line);
+    client->rk = rd_kafka_new(type, conf, why, sizeof(why));
+    if (!client->rk) {
+        rd_kafka_resp_err_t code = rd_kafka_last_error();
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, STATUS_FATAL, rd_kafka_err2name(code),
+                         "kafka: librdkafka refuses this configuration: %s", why);
+    }
+    /* Tokens are refreshed by callbacks: init_transactions blocks before anybody polls. */
+    rd_kafka_error_t *error =
+        needs_tokens ? rd_kafka_sasl_background_callbacks_enable(client->rk) : NULL;
+    if (error) {
+        enum status status = kafka_error_set(err, rd_kafka_error_code(error), "OAUTHBEARER",
+                                             rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        rd_kafka_destroy(client->rk);
+        client->rk = NULL;
+        return status;
+    }
+    return STATUS_OK;
+}
+
+enum status kafka_client_trouble(struct kafka_client *client, struct error *err)
+{
+    if (!client->trouble_is_new) {
+        return STATUS_OK;
+    }
+    client->trouble_is_new = false;
+    client->trouble_reported_us = clock_monotonic_us();
+    kafka_error_set(err, client->trouble_code, "trouble that may pass", client->trouble_text);
+    return STATUS_RETRY;
+}
+
+enum status kafka_client_explain(struct kafka_client *client, enum status status, struct error *err)
+{
+    struct error former;
+
+    if (!client->trouble_code || !err) {
+        return status;
+    }
+    former = *err;
+    return error_set(err, status, former.code, "%s (last trouble: %s: %s)", former.message,
+                     rd_kafka_err2name(client->trouble_code), client->trouble_text);
+}

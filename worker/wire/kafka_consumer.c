@@ -1,0 +1,324 @@
+/* The consumer of a lane: member of the group with eager assignment, tracks its own places. */
+#include "base/clock.h"
+#include "wire/kafka_handles.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *partitions, void *opaque);
+
+/* --- open and close ----------------------------------------------------------------------------
+ */
+
+static enum status subscribe(struct kafka_consumer *consumer, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t code;
+
+    rd_kafka_topic_partition_list_add(topics, consumer->options->events_topic,
+                                      RD_KAFKA_PARTITION_UA);
+    code = rd_kafka_subscribe(consumer->client.rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? kafka_error_set(err, code, "subscribe", NULL) : STATUS_OK;
+}
+
+static enum status open_handle(struct kafka_consumer *consumer, struct error *err)
+{
+    rd_kafka_conf_t *conf = NULL;
+    enum status status = kafka_conf_build(&conf, consumer->options, KAFKA_ROLE_CONSUMER, err);
+
+    if (status) {
+        return status;
+    }
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    status = kafka_client_open(&consumer->client, RD_KAFKA_CONSUMER, conf, err);
+    if (status) {
+        return status;
+    }
+    rd_kafka_poll_set_consumer(consumer->client.rk);
+    return subscribe(consumer, err);
+}
+
+enum status kafka_consumer_open(struct kafka_consumer **ret_consumer,
+                                const struct kafka_options *options,
+                                const struct kafka_rebalance *rebalance, struct error *err)
+{
+    struct kafka_consumer *consumer = calloc(1, sizeof(*consumer));
+    enum status status;
+
+    assert(options->group_id && options->events_topic && rebalance->assigned && rebalance->revoked);
+    if (!consumer) {
+        return error_set(err, STATUS_RETRY, NULL, "kafka: out of memory for a consumer");
+    }
+    consumer->options = options;
+    consumer->hooks = *rebalance;
+    status = open_handle(consumer, err);
+    if (status) {
+        kafka_consumer_close(consumer);
+        return status;
+    }
+    *ret_consumer = consumer;
+    return STATUS_OK;
+}
+
+void kafka_consumer_close(struct kafka_consumer *consumer)
+{
+    if (!consumer) {
+        return;
+    }
+    consumer->is_closing = true;
+    if (consumer->client.rk) {
+        rd_kafka_consumer_close(consumer->client.rk);
+        rd_kafka_destroy(consumer->client.rk);
+    }
+    free(consumer->places);
+    free(consumer);
+}
+
+/* --- places ------------------------------------------------------------------------------------
+ */
+
+static struct place *place_of(struct kafka_consumer *consumer, int32_t partition)
+{
+    return partition >= 0 && partition < consumer->place_count ? &consumer->places[partition]
+                                                               : NULL;
+}
+
+/* False when memory is out: then the partition is not consumed. */
+static bool make_place(struct kafka_consumer *consumer, int32_t partition)
+{
+    if (partition >= consumer->place_count) {
+        int32_t count = partition + 1;
+        struct place *places = realloc(consumer->places, (size_t)count * sizeof(*places));
+        if (!places) {
+            return false;
+        }
+        memset(places + consumer->place_count, 0,
+               (size_t)(count - consumer->place_count) * sizeof(*places));
+        consumer->places = places;
+        consumer->place_count = count;
+    }
+    return true;
+}
+
+static int64_t cached_high(struct kafka_consumer *consumer, int32_t partition, int64_t *ret_low)
+{
+    int64_t low = -1, high = -1;
+
+    if (rd_kafka_get_watermark_offsets(consumer->client.rk, consumer->options->events_topic,
+                                       partition, &low, &high)) {
+        return -1;
+    }
+    *ret_low = low < 0 ? 0 : low;
+    return high < 0 ? -1 : high;
+}
+
+static void note_consumed(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    struct place *place = place_of(consumer, message->partition);
+
+    if (place) {
+        place->next = message->offset + 1;
+        place->quiet_high = -1;
+    }
+}
+
+/* The end was reached: whatever lies between `next` and the high watermark are control records,
+ * aborted records, or those of a transaction that is still open. */
+static void note_end(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    struct place *place = place_of(consumer, message->partition);
+    int64_t low;
+
+    if (place) {
+        place->quiet_high = cached_high(consumer, message->partition, &low);
+    }
+}
+
+bool kafka_watermarks_cached(struct kafka_consumer *consumer, int32_t partition, int64_t *ret_low,
+                             int64_t *ret_high)
+{
+    struct place *place = place_of(consumer, partition);
+    int64_t low = 0, high;
+
+    if (!place || !place->started) {
+        return false;
+    }
+    high = cached_high(consumer, partition, &low);
+    if (high < 0) {
+        return false;
+    }
+    *ret_low = low;
+    *ret_high = high == place->quiet_high ? place->next : high;
+    return true;
+}
+
+/* --- rebalances --------------------------------------------------------------------------------
+ */
+
+/* Asks the hook where each partition starts and hands librdkafka those that do start. */
+static rd_kafka_resp_err_t start_partitions(struct kafka_consumer *consumer,
+                                            struct kafka_partition *partitions, size_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    rd_kafka_resp_err_t code;
+
+    if (count > 0) {
+        consumer->hooks.assigned(consumer->hooks.opaque, partitions, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool starts =
+            partitions[i].start_offset >= 0 && make_place(consumer, partitions[i].partition);
+        struct place *place = place_of(consumer, partitions[i].partition);
+        if (place) {
+            *place = (struct place){true, starts, partitions[i].start_offset, -1};
+        }
+        if (starts) {
+            rd_kafka_topic_partition_list_add(list, consumer->options->events_topic,
+                                              partitions[i].partition)
+                ->offset = partitions[i].start_offset;
+        }
+    }
+    code = rd_kafka_assign(consumer->client.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static void on_assigned(struct kafka_consumer *consumer,
+                        const rd_kafka_topic_partition_list_t *list)
+{
+    size_t count = (size_t)list->cnt;
+    struct kafka_partition *partitions = calloc(count + 1, sizeof(*partitions));
+
+    if (!partitions) {
+        rd_kafka_assign(consumer->client.rk, NULL);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        partitions[i] = (struct kafka_partition){list->elems[i].partition, -1};
+        make_place(consumer, list->elems[i].partition);
+    }
+    start_partitions(consumer, partitions, count);
+    free(partitions);
+}
+
+/* The assigned partitions, halted ones too; malloc'ed. NULL when memory is out. */
+static struct kafka_partition *assigned_partitions(const struct kafka_consumer *consumer,
+                                                   size_t *ret_count)
+{
+    struct kafka_partition *partitions =
+        calloc((size_t)consumer->place_count + 1, sizeof(*partitions));
+    size_t count = 0;
+
+    for (int32_t p = 0; partitions && p < consumer->place_count; p++) {
+        if (consumer->places[p].assigned) {
+            partitions[count++] = (struct kafka_partition){p, -1};
+        }
+    }
+    *ret_count = count;
+    return partitions;
+}
+
+static void tell_revoked(struct kafka_consumer *consumer, bool lost)
+{
+    size_t count = 0;
+    int32_t *numbers = calloc((size_t)consumer->place_count + 1, sizeof(*numbers));
+
+    for (int32_t p = 0; p < consumer->place_count; p++) {
+        if (consumer->places[p].assigned && numbers) {
+            numbers[count++] = p;
+        }
+        consumer->places[p] = (struct place){0};
+    }
+    if (count > 0) {
+        consumer->hooks.revoked(consumer->hooks.opaque, numbers, count, lost);
+    }
+    free(numbers);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct kafka_consumer *consumer = opaque;
+
+    if (consumer->is_closing) {
+        rd_kafka_assign(rk, NULL);
+        return;
+    }
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        on_assigned(consumer, partitions);
+        return;
+    }
+    tell_revoked(consumer, rd_kafka_assignment_lost(rk) != 0);
+    rd_kafka_assign(rk, NULL);
+}
+
+enum status kafka_consumer_restart(struct kafka_consumer *consumer, struct error *err)
+{
+    size_t count = 0;
+    struct kafka_partition *partitions;
+    rd_kafka_resp_err_t code;
+
+    if (rd_kafka_assignment_lost(consumer->client.rk)) {
+        return STATUS_OK; /* `revoked` and `assigned` are about to be called anyway */
+    }
+    partitions = assigned_partitions(consumer, &count);
+    if (!partitions) {
+        return error_set(err, STATUS_RETRY, NULL, "kafka: out of memory for %zu partitions", count);
+    }
+    code = count > 0 ? start_partitions(consumer, partitions, count) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    free(partitions);
+    return code ? kafka_error_set(err, code, "start partitions again", NULL) : STATUS_OK;
+}
+
+/* --- consuming ---------------------------------------------------------------------------------
+ */
+
+/* An error event of the consumer. Librdkafka goes on by itself after all but the fatal ones. */
+static enum status event_failed(struct kafka_consumer *consumer, rd_kafka_message_t *message,
+                                int32_t *ret_partition, struct error *err)
+{
+    enum status status =
+        kafka_error_set(err, message->err, "consume", rd_kafka_message_errstr(message));
+
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        struct place *place = place_of(consumer, message->partition);
+        error_prefix(err, status, "%s [%d]", consumer->options->events_topic,
+                     (int)message->partition);
+        if (place) {
+            place->started = false;
+        }
+        if (ret_partition) {
+            *ret_partition = message->partition;
+        }
+    }
+    rd_kafka_message_destroy(message);
+    return status;
+}
+
+enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
+                          struct kafka_message **ret_message, int32_t *ret_partition,
+                          struct error *err)
+{
+    int64_t deadline_us = timeout_ms > 0 ? deadline_in_ms(timeout_ms) : 0;
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client.rk, timeout_ms);
+
+    while (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        note_end(consumer, message);
+        rd_kafka_message_destroy(message);
+        message = rd_kafka_consumer_poll(consumer->client.rk,
+                                         deadline_us ? deadline_left_ms(deadline_us) : 0);
+    }
+    if (message && message->err) {
+        return event_failed(consumer, message, ret_partition, err);
+    }
+    if (message) {
+        note_consumed(consumer, message);
+        *ret_message = (struct kafka_message *)message;
+        return STATUS_OK;
+    }
+    *ret_message = NULL;
+    return kafka_client_trouble(&consumer->client, err);
+}
