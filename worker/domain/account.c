@@ -3,8 +3,10 @@
 #include "domain/domain.h"
 
 #define COL(member, type_, flags_, ...)                                                            \
-    {.name = #member, .type = (type_), .offset = offsetof(struct account, member),                 \
-     .flags = (flags_), __VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .type = (type_), .offset = offsetof(struct account, member),              \
+        .flags = (flags_), __VA_ARGS__                                                             \
+    }
 
 /* The order is that of the lists in worker/sql/{load,update,copy}_accounts.sql. */
 static const struct column account_columns[] = {
@@ -68,15 +70,15 @@ const struct noun account_noun = {
 
 #undef COL
 #define COL(member, type_, flags_)                                                                 \
-    {.name = #member, .type = (type_), .offset = offsetof(struct service, member), .flags = (flags_)}
+    {                                                                                              \
+        .name = #member, .type = (type_), .offset = offsetof(struct service, member),              \
+        .flags = (flags_)                                                                          \
+    }
 
 static const struct column service_columns[] = {
-    COL(account_uuid, COLUMN_UUID, COLUMN_KEY),
-    COL(service, COLUMN_INT2, COLUMN_KEY),
-    COL(service_id, COLUMN_INT8, COLUMN_FIXED),
-    COL(active, COLUMN_BOOL, COLUMN_NOT_NULL),
-    COL(created_at, COLUMN_TIME, COLUMN_FIXED),
-    {.name = NULL},
+    COL(account_uuid, COLUMN_UUID, COLUMN_KEY), COL(service, COLUMN_INT2, COLUMN_KEY),
+    COL(service_id, COLUMN_INT8, COLUMN_FIXED), COL(active, COLUMN_BOOL, COLUMN_NOT_NULL),
+    COL(created_at, COLUMN_TIME, COLUMN_FIXED), {.name = NULL},
 };
 
 const struct noun service_noun = {
@@ -93,7 +95,10 @@ const struct noun service_noun = {
 
 #undef COL
 #define COL(member, type_, flags_)                                                                 \
-    {.name = #member, .type = (type_), .offset = offsetof(struct recovery, member), .flags = (flags_)}
+    {                                                                                              \
+        .name = #member, .type = (type_), .offset = offsetof(struct recovery, member),             \
+        .flags = (flags_)                                                                          \
+    }
 
 static const struct column recovery_columns[] = {
     COL(account_uuid, COLUMN_UUID, COLUMN_KEY),

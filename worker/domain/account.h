@@ -5,7 +5,8 @@
 #include "domain/column.h"
 #include "domain/value.h"
 
-/* A service account: atmail's mail, calendar or contacts. Belongs to its account's change record. */
+/* A service account: atmail's mail, calendar or contacts. Belongs to its account's change record.
+ */
 struct service {
     struct row row;
     struct uuid account_uuid;

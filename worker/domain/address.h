@@ -1,5 +1,5 @@
-/* Mail addresses and domain names in their normal form (rulings.md, 30): domain in lower-case A-labels,
- * local part an ASCII dot-atom in lower case. */
+/* Mail addresses and domain names in their normal form (rulings.md, 30): domain in lower-case
+ * A-labels, local part an ASCII dot-atom in lower case. */
 #ifndef PROVD_DOMAIN_ADDRESS_H
 #define PROVD_DOMAIN_ADDRESS_H
 

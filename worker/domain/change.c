@@ -5,8 +5,8 @@
 
 #include "base/arena.h"
 
-const char *const change_action_names[] = {"CREATE",  "UPDATE", "DELETE", "PURGE",
-                                           "RESTORE", "REFUSED", "FANOUT", "OPERATOR", NULL};
+const char *const change_action_names[] = {"CREATE",  "UPDATE", "DELETE",   "PURGE", "RESTORE",
+                                           "REFUSED", "FANOUT", "OPERATOR", NULL};
 
 enum { US_PER_S = 1000000 };
 

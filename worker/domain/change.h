@@ -11,8 +11,8 @@
 enum change_action {
     CHANGE_CREATE,
     CHANGE_UPDATE,
-    CHANGE_DELETE,  /* soft: the object can be restored */
-    CHANGE_PURGE,   /* for good */
+    CHANGE_DELETE, /* soft: the object can be restored */
+    CHANGE_PURGE,  /* for good */
     CHANGE_RESTORE,
     CHANGE_REFUSE,  /* FORBIDDEN: who tried what */
     CHANGE_FANOUT,  /* one record for a whole domain; the log has a row per account */
@@ -28,17 +28,17 @@ struct column_change {
 
 struct change {
     enum change_action action;
-    const char *object_type;    /* "account", "domain", ... */
-    struct text object_id;      /* address, name, ... as people know it */
-    struct uuid object_uuid;    /* accounts; nil for others */
+    const char *object_type;       /* "account", "domain", ... */
+    struct text object_id;         /* address, name, ... as people know it */
+    struct uuid object_uuid;       /* accounts; nil for others */
     struct column_change *columns; /* only those that are AUDITED and differ */
     size_t column_count;
     /* FANOUT */
     int64_t objects, seq_first, seq_last; /* INT_NULL when it is no fan-out */
 };
 
-/* The text of a value for change records and diffs: "***" for a secret that is not null, a null text
- * for null, numbers in decimal, times in RFC 3339 with microseconds, enums by name. */
+/* The text of a value for change records and diffs: "***" for a secret that is not null, a null
+ * text for null, numbers in decimal, times in RFC 3339 with microseconds, enums by name. */
 struct text cell_text(const struct column *column, const union cell *cell, struct arena *arena);
 
 #endif

@@ -13,8 +13,9 @@ struct code_row {
 static const struct code_row codes[CODE_COUNT] = {
     [CODE_NONE] = {NULL, FAMILY_NONE, false, "Nothing is to be said."},
 
-    [CODE_INVALID_FIELD] = {"INVALID_FIELD", FAMILY_INPUT, false,
-                            "A field's value is outside what is allowed, or an unknown field is named."},
+    [CODE_INVALID_FIELD] =
+        {"INVALID_FIELD", FAMILY_INPUT, false,
+         "A field's value is outside what is allowed, or an unknown field is named."},
     [CODE_MISSING_FIELD] = {"MISSING_FIELD", FAMILY_INPUT, false, "A required field is empty."},
     [CODE_INVALID_ADDRESS] = {"INVALID_ADDRESS", FAMILY_INPUT, false,
                               "Not a mail address or domain that can be provisioned."},
@@ -26,25 +27,31 @@ static const struct code_row codes[CODE_COUNT] = {
                             "The quota is not in vpopmail's syntax, or given twice."},
     [CODE_UNKNOWN_SCHEME] = {"UNKNOWN_SCHEME", FAMILY_INPUT, false,
                              "The password hash has a scheme that is not on the allow-list."},
-    [CODE_WEAK_PASSWORD] = {"WEAK_PASSWORD", FAMILY_INPUT, false,
-                            "The password is too short, equals the local part, or its hash is weak."},
-    [CODE_CLEARTEXT_SECRET] = {"CLEARTEXT_SECRET", FAMILY_INPUT, false,
-                               "A password came in clear text and the operator does not allow that."},
+    [CODE_WEAK_PASSWORD] =
+        {"WEAK_PASSWORD", FAMILY_INPUT, false,
+         "The password is too short, equals the local part, or its hash is weak."},
+    [CODE_CLEARTEXT_SECRET] =
+        {"CLEARTEXT_SECRET", FAMILY_INPUT, false,
+         "A password came in clear text and the operator does not allow that."},
     [CODE_ID_REUSED] = {"ID_REUSED", FAMILY_INPUT, false,
                         "The event id was used before, for an event with other content."},
     [CODE_UNSUPPORTED] = {"UNSUPPORTED", FAMILY_INPUT, false,
                           "This version of the worker does not know the command."},
 
-    [CODE_NO_SUCH_CONTEXT] = {"NO_SUCH_CONTEXT", FAMILY_REFERENCE, true, "There is no such context."},
+    [CODE_NO_SUCH_CONTEXT] = {"NO_SUCH_CONTEXT", FAMILY_REFERENCE, true,
+                              "There is no such context."},
     [CODE_NO_SUCH_DOMAIN] = {"NO_SUCH_DOMAIN", FAMILY_REFERENCE, true,
                              "The context has no such domain."},
     [CODE_NO_SUCH_ACCOUNT] = {"NO_SUCH_ACCOUNT", FAMILY_REFERENCE, false,
                               "The context has no such account."},
-    [CODE_NO_SUCH_USER] = {"NO_SUCH_USER", FAMILY_REFERENCE, false, "The context has no such user."},
-    [CODE_NO_SUCH_GROUP] = {"NO_SUCH_GROUP", FAMILY_REFERENCE, true, "The context has no such group."},
+    [CODE_NO_SUCH_USER] = {"NO_SUCH_USER", FAMILY_REFERENCE, false,
+                           "The context has no such user."},
+    [CODE_NO_SUCH_GROUP] = {"NO_SUCH_GROUP", FAMILY_REFERENCE, true,
+                            "The context has no such group."},
     [CODE_NO_SUCH_SECONDARY_ACCOUNT] = {"NO_SUCH_SECONDARY_ACCOUNT", FAMILY_REFERENCE, false,
                                         "Nobody named has this secondary account."},
-    [CODE_NO_SUCH_SIGNUP] = {"NO_SUCH_SIGNUP", FAMILY_REFERENCE, false, "There is no such sign-up."},
+    [CODE_NO_SUCH_SIGNUP] = {"NO_SUCH_SIGNUP", FAMILY_REFERENCE, false,
+                             "There is no such sign-up."},
 
     [CODE_ALREADY_EXISTS] = {"ALREADY_EXISTS", FAMILY_CONFLICT, false,
                              "It is there already, with other attributes."},
@@ -75,7 +82,8 @@ static const struct code_row codes[CODE_COUNT] = {
     [CODE_TLS] = {"TLS", FAMILY_PROBE, true, "No trusted TLS with the mail server."},
     [CODE_AUTH_FAILED] = {"AUTH_FAILED", FAMILY_PROBE, false, "The login or password is wrong."},
     [CODE_TIMEOUT] = {"TIMEOUT", FAMILY_PROBE, true, "An outside answer did not come in time."},
-    [CODE_PROTOCOL] = {"PROTOCOL", FAMILY_PROBE, true, "The mail server does not speak as it should."},
+    [CODE_PROTOCOL] = {"PROTOCOL", FAMILY_PROBE, true,
+                       "The mail server does not speak as it should."},
     [CODE_POLICY] = {"POLICY", FAMILY_PROBE, false, "The mail server is not one that may be used."},
 
     [CODE_NULL_VALUE] = {"NULL_VALUE", FAMILY_DEAD, false, "The record has no value."},
@@ -84,8 +92,9 @@ static const struct code_row codes[CODE_COUNT] = {
                         "The value begins with none of the framings that are read."},
     [CODE_UNKNOWN_SCHEMA] = {"UNKNOWN_SCHEMA", FAMILY_DEAD, false,
                              "Nobody knows the schema that the record names."},
-    [CODE_UNUSABLE_SCHEMA] = {"UNUSABLE_SCHEMA", FAMILY_DEAD, false,
-                              "The record's schema is broken or is not one of provisioning events."},
+    [CODE_UNUSABLE_SCHEMA] =
+        {"UNUSABLE_SCHEMA", FAMILY_DEAD, false,
+         "The record's schema is broken or is not one of provisioning events."},
     [CODE_TRUNCATED] = {"TRUNCATED", FAMILY_DEAD, false, "The value ends before its schema does."},
     [CODE_TRAILING_BYTES] = {"TRAILING_BYTES", FAMILY_DEAD, false,
                              "Bytes are left over behind the event."},
@@ -113,10 +122,14 @@ enum code_family code_family(enum code code)
 const char *code_family_name(enum code_family family)
 {
     static const char *const names[] = {
-        [FAMILY_NONE] = "none",         [FAMILY_INPUT] = "input",
-        [FAMILY_REFERENCE] = "reference", [FAMILY_CONFLICT] = "conflict",
-        [FAMILY_PERMISSION] = "permission", [FAMILY_PROBE] = "probe",
-        [FAMILY_DEAD] = "dead letter",  [FAMILY_STORAGE] = "storage",
+        [FAMILY_NONE] = "none",
+        [FAMILY_INPUT] = "input",
+        [FAMILY_REFERENCE] = "reference",
+        [FAMILY_CONFLICT] = "conflict",
+        [FAMILY_PERMISSION] = "permission",
+        [FAMILY_PROBE] = "probe",
+        [FAMILY_DEAD] = "dead letter",
+        [FAMILY_STORAGE] = "storage",
     };
     return names[family];
 }

@@ -1,6 +1,7 @@
 /* Result codes: the reasons a result or a dead letter gives, in families (events.md, section 2).
  *
- * The table in code.c is the one list of them; documentation, metrics and `provctl events` read it. */
+ * The table in code.c is the one list of them; documentation, metrics and `provctl events` read it.
+ */
 #ifndef PROVD_DOMAIN_CODE_H
 #define PROVD_DOMAIN_CODE_H
 

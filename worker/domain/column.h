@@ -1,5 +1,5 @@
-/* How the rows of a noun look: one table of columns per noun, from which loading, storing, patching,
- * auditing and showing are made by one piece of code each.
+/* How the rows of a noun look: one table of columns per noun, from which loading, storing,
+ * patching, auditing and showing are made by one piece of code each.
  *
  * The order of the columns is the order of the lists in worker/sql; the worker checks names and
  * types against the prepared statements when it connects. */
@@ -26,14 +26,14 @@ enum column_type {
 };
 
 enum column_flag {
-    COLUMN_KEY = 1,        /* part of the primary key: finds the row, never updated */
-    COLUMN_FIXED = 2,      /* written when the row is made, never updated */
-    COLUMN_SECRET = 4,     /* shown as *** */
-    COLUMN_AUDITED = 8,    /* stands in before/after of change records */
-    COLUMN_VERSION = 16,   /* counts events that changed the object */
-    COLUMN_REVISION = 32,  /* counts writes of the row: the optimistic lock */
-    COLUMN_NOT_NULL = 64,  /* named and null in a patch gives `fallback` */
-    COLUMN_VIRTUAL = 128,  /* not in the table: stands for rows of another noun in audit and diffs */
+    COLUMN_KEY = 1,       /* part of the primary key: finds the row, never updated */
+    COLUMN_FIXED = 2,     /* written when the row is made, never updated */
+    COLUMN_SECRET = 4,    /* shown as *** */
+    COLUMN_AUDITED = 8,   /* stands in before/after of change records */
+    COLUMN_VERSION = 16,  /* counts events that changed the object */
+    COLUMN_REVISION = 32, /* counts writes of the row: the optimistic lock */
+    COLUMN_NOT_NULL = 64, /* named and null in a patch gives `fallback` */
+    COLUMN_VIRTUAL = 128, /* not in the table: stands for rows of another noun in audit and diffs */
 };
 
 union cell {
@@ -53,12 +53,13 @@ struct column {
 
 /* A kind of row. Its struct begins with a struct row. */
 struct noun {
-    const char *table;       /* also the object type of change records */
-    size_t size;             /* of the struct */
+    const char *table;            /* also the object type of change records */
+    size_t size;                  /* of the struct */
     const struct column *columns; /* ended by a NULL name */
     size_t column_count;
     /* Where the struct has what every noun may have; SIZE_MAX: this one has not. */
-    size_t name_offset; /* struct text: how people call the object; SIZE_MAX: never audited by itself */
+    size_t name_offset; /* struct text: how people call the object; SIZE_MAX: never audited by
+                           itself */
     size_t uuid_offset;
     size_t version_offset, revision_offset, updated_at_offset;
 };
@@ -67,9 +68,9 @@ struct noun {
 struct row {
     const struct noun *noun;
     const void *before; /* image from before the current event; NULL: not touched by it */
-    bool is_new;     /* not in the database yet */
-    bool is_dirty;   /* differs from the database */
-    bool is_gone;    /* deleted for good, or never made (undone) */
+    bool is_new;        /* not in the database yet */
+    bool is_dirty;      /* differs from the database */
+    bool is_gone;       /* deleted for good, or never made (undone) */
 };
 
 bool cell_equal(const struct column *column, const union cell *a, const union cell *b);

@@ -3,13 +3,18 @@
 const char *const protocol_names[] = {"POP3", "IMAP", "SMTP", "SIEVE", "WEBMAIL", NULL};
 
 #define COL(struct_, member, type_, flags_, ...)                                                   \
-    {.name = #member, .type = (type_), .offset = offsetof(struct struct_, member),                 \
-     .flags = (flags_), __VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .type = (type_), .offset = offsetof(struct struct_, member),              \
+        .flags = (flags_), __VA_ARGS__                                                             \
+    }
 #define LIMIT(struct_, member, type_, ...)                                                         \
-    {.name = #member, .type = (type_), .offset = offsetof(struct struct_, limits.member),          \
-     .flags = COLUMN_AUDITED, __VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .type = (type_), .offset = offsetof(struct struct_, limits.member),       \
+        .flags = COLUMN_AUDITED, __VA_ARGS__                                                       \
+    }
 
-/* The orders are those of the lists in worker/sql/{load,update,copy}_{contexts,domains,groups}.sql. */
+/* The orders are those of the lists in worker/sql/{load,update,copy}_{contexts,domains,groups}.sql.
+ */
 static const struct column context_columns[] = {
     COL(context, name, COLUMN_TEXT, COLUMN_KEY | COLUMN_AUDITED),
     COL(context, domains_on_the_fly, COLUMN_BOOL, COLUMN_AUDITED | COLUMN_NOT_NULL),

@@ -30,13 +30,14 @@ struct position {
 
 /* What the prepare stage found out or made. */
 struct prepared {
-    struct text password_hash; /* scheme-prefixed; null: none was needed */
+    struct text password_hash;   /* scheme-prefixed; null: none was needed */
     struct text sealed_password; /* GENERATED: the password, sealed to the requester's key */
-    struct fault fault; /* e.g. the sealed secret does not open, or the password is weak */
+    struct fault fault;          /* e.g. the sealed secret does not open, or the password is weak */
     /* VerifyPassword: the comparison, and the row it was made against. */
     enum { VERIFY_NONE, VERIFY_RIGHT, VERIFY_WRONG, VERIFY_NO_ACCOUNT } verified;
     struct uuid verified_uuid;
-    struct text verified_hash; /* the stored hash that was compared; apply checks it is still there */
+    struct text
+        verified_hash; /* the stored hash that was compared; apply checks it is still there */
 };
 
 enum { PAYLOAD_HASH_LEN = 16, EVENT_ID_SHOWN_MAX = 64 };
@@ -59,16 +60,17 @@ struct event {
 
     struct position position;
     uint8_t payload_hash[PAYLOAD_HASH_LEN];
-    struct uuid object_uuid; /* the identity of an account that this event creates; made from event_id */
-    struct fault fault;      /* the first envelope or field rule that is broken */
+    struct uuid
+        object_uuid;    /* the identity of an account that this event creates; made from event_id */
+    struct fault fault; /* the first envelope or field rule that is broken */
     struct prepared prepared;
 };
 
 /* The envelope's own fields, but the payload; offsets are in struct event. */
 extern const struct field event_fields[];
 
-/* Judges envelope and payload (events.md 1, rulings.md 4, 14, 15) after both were decoded and hashed:
- * sets `fault`. `timestamp_us` is the record's. */
+/* Judges envelope and payload (events.md 1, rulings.md 4, 14, 15) after both were decoded and
+ * hashed: sets `fault`. `timestamp_us` is the record's. */
 void event_check(struct event *event, const struct policy *policy, struct arena *arena);
 
 #endif

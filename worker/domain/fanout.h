@@ -1,10 +1,11 @@
-/* A change of every live account of a domain by one event (a barrier): the event's rule describes it, the
- * apply stage carries it out as one set-based statement at the event's place in the order, and writes
- * an audit row per account with the same edit in C. */
+/* A change of every live account of a domain by one event (a barrier): the event's rule describes
+ * it, the apply stage carries it out as one set-based statement at the event's place in the order,
+ * and writes an audit row per account with the same edit in C. */
 #ifndef PROVD_DOMAIN_FANOUT_H
 #define PROVD_DOMAIN_FANOUT_H
 
 #include "domain/account.h"
+#include "domain/change.h"
 #include "domain/outcome.h"
 
 struct plan;
@@ -17,7 +18,8 @@ struct fanout {
     enum change_action action;
     struct text domain;
     int64_t occurred_at;
-    int64_t numbers[3]; /* parameters of statement and edit, in this order behind domain and occurred_at */
+    int64_t numbers[3]; /* parameters of statement and edit, in this order behind domain and
+                           occurred_at */
     int number_count;
     bool is_dry_run;
 };

@@ -71,39 +71,48 @@ static bool always(const struct fence_facts *f)
 
 /* The first row that holds decides. */
 const struct fence_rule fence_rules[] = {
-    {"topic_made_again_adopted", topic_made_again_adopted, FENCE_GO, FENCE_FROM_LOG_START, false, true, true,
-     "the fence lies beyond the end of the log; going on at its start, as permitted", NULL},
-    {"topic_made_again", offsets_mean_other_records, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
-     "the fence lies beyond the end of the log: the topic was deleted and made again, or lost its tail; "
+    {"topic_made_again_adopted", topic_made_again_adopted, FENCE_GO, FENCE_FROM_LOG_START, false,
+     true, true, "the fence lies beyond the end of the log; going on at its start, as permitted",
+     NULL},
+    {"topic_made_again", offsets_mean_other_records, FENCE_HALT, FENCE_FROM_NOWHERE, false, false,
+     true,
+     "the fence lies beyond the end of the log: the topic was deleted and made again, or lost its "
+     "tail; "
      "its offsets mean other records now",
      "provctl fence adopt"},
     {"retention_accepted", retention_accepted, FENCE_GO, FENCE_FROM_LOG_START, false, true, true,
-     "retention took records that were never read; going on at the start of the log, as permitted", NULL},
-    {"retention_took_unread", retention_took_unread, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
-     "retention took records that were never read", "provctl fence accept"},
+     "retention took records that were never read; going on at the start of the log, as permitted",
+     NULL},
+    {"retention_took_unread", retention_took_unread, FENCE_HALT, FENCE_FROM_NOWHERE, false, false,
+     true, "retention took records that were never read", "provctl fence accept"},
     {"first_start", first_start, FENCE_GO, FENCE_FROM_LOG_START, false, false, false,
      "a new group on a new database: reading from the start of the log", NULL},
-    {"unknown_database_adopted", unknown_database_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false, true,
-     true, "the database has no fence for the offsets in Kafka; adopting these, as permitted", NULL},
+    {"unknown_database_adopted", unknown_database_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false,
+     true, true, "the database has no fence for the offsets in Kafka; adopting these, as permitted",
+     NULL},
     {"unknown_database", unknown_database, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
-     "the group has committed offsets, but the database has no fence: a new database, or the wrong one",
+     "the group has committed offsets, but the database has no fence: a new database, or the wrong "
+     "one",
      "provctl fence adopt"},
-    {"clean", clean, FENCE_GO, FENCE_FROM_FENCE, false, false, false,
-     "database and Kafka agree", NULL},
+    {"clean", clean, FENCE_GO, FENCE_FROM_FENCE, false, false, false, "database and Kafka agree",
+     NULL},
     {"reread", reread, FENCE_GO, FENCE_FROM_COMMITTED, false, false, false,
-     "stopped between the two commits, or the offsets were set back: reading again from the committed "
+     "stopped between the two commits, or the offsets were set back: reading again from the "
+     "committed "
      "offset",
      NULL},
-    {"only_control_records", only_control_records, FENCE_GO, FENCE_FROM_COMMITTED, false, false, false,
-     "the fence lags behind by control records only", NULL},
+    {"only_control_records", only_control_records, FENCE_GO, FENCE_FROM_COMMITTED, false, false,
+     false, "the fence lags behind by control records only", NULL},
     {"skipped_adopted", skipped_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false, true, true,
      "Kafka's offset is ahead of the database; adopting it, as permitted", NULL},
     {"rewound_database", rewound_accepted, FENCE_GO, FENCE_FROM_FENCE, true, true, true,
      "the database went back; reading again from its fence, results are marked republished", NULL},
     {"ahead_of_database", always, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
-     "Kafka's committed offset is ahead of the database: the database went back (failover, restore), or "
+     "Kafka's committed offset is ahead of the database: the database went back (failover, "
+     "restore), or "
      "offsets were moved",
-     "provctl fence accept (read again from the fence) or provctl fence adopt (skip to Kafka's offset)"},
+     "provctl fence accept (read again from the fence) or provctl fence adopt (skip to Kafka's "
+     "offset)"},
     {.name = NULL},
 };
 

@@ -20,15 +20,15 @@ struct fence_facts {
 enum fence_action { FENCE_GO, FENCE_HALT };
 
 struct fence_decision {
-    const char *name;      /* of the row that decided, e.g. "reread" */
+    const char *name; /* of the row that decided, e.g. "reread" */
     enum fence_action action;
-    int64_t start;         /* GO: the first offset to read */
-    int64_t next_offset;   /* GO: what the fence row shall say from now on */
-    bool republished;      /* results of what is read again are marked so */
-    bool uses_permission;  /* the one-use permission is spent, and the change log records it */
-    bool alarm;            /* worth a warning even though it goes on */
-    const char *reason;    /* for logs, /readyz and `provctl fence show` */
-    const char *remedy;    /* the command that helps; NULL: none needed */
+    int64_t start;        /* GO: the first offset to read */
+    int64_t next_offset;  /* GO: what the fence row shall say from now on */
+    bool republished;     /* results of what is read again are marked so */
+    bool uses_permission; /* the one-use permission is spent, and the change log records it */
+    bool alarm;           /* worth a warning even though it goes on */
+    const char *reason;   /* for logs, /readyz and `provctl fence show` */
+    const char *remedy;   /* the command that helps; NULL: none needed */
 };
 
 struct fence_decision fence_decide(const struct fence_facts *facts);

@@ -45,8 +45,8 @@ static bool check_characters(const struct field *field, struct text *text, struc
                          "%s has more than %" PRId64 " characters", field->name, max);
     if (text_has_control(*text, is_note ? "\n\t" : NULL)) {
         struct text shown = text_quote(c->arena, *text, QUOTED_MAX);
-        return fault_set(c->fault, c->arena, CODE_BAD_CHARACTER,
-                         "%s has a control character: %.*s", field->name, TEXT_ARG(shown));
+        return fault_set(c->fault, c->arena, CODE_BAD_CHARACTER, "%s has a control character: %.*s",
+                         field->name, TEXT_ARG(shown));
     }
     return true;
 }
@@ -139,7 +139,8 @@ static bool check_ref(const struct field *field, struct ref *ref, struct checkin
         ref->address = TEXT_NULL;
         return true;
     }
-    const struct field address = {.name = field->name, .type = FIELD_ADDRESS, .flags = FIELD_REQUIRED};
+    const struct field address = {
+        .name = field->name, .type = FIELD_ADDRESS, .flags = FIELD_REQUIRED};
     return check_address(&address, &ref->address, c);
 }
 
@@ -306,7 +307,8 @@ static void hash_one(struct hashing *h, const struct field *field, const void *p
     }
 }
 
-void field_hash(const struct field *fields, const void *record, field_hash_update *update, void *hash)
+void field_hash(const struct field *fields, const void *record, field_hash_update *update,
+                void *hash)
 {
     struct hashing h = {update, hash};
     for (const struct field *field = fields; field->type != FIELD_END; field++)

@@ -1,9 +1,9 @@
 /* How the fields of a command look: the rows from which decoding, limits, payload hash and
  * documentation are made.
  *
- * A kind of event has one plain struct for its payload and one table of fields that says where in the
- * struct each Avro field goes, by name. Decoding (wire/avro) fills the struct; field_check judges
- * what needs no database. Limits that are not given here are those of rulings.md, 15. */
+ * A kind of event has one plain struct for its payload and one table of fields that says where in
+ * the struct each Avro field goes, by name. Decoding (wire/avro) fills the struct; field_check
+ * judges what needs no database. Limits that are not given here are those of rulings.md, 15. */
 #ifndef PROVD_DOMAIN_FIELD_H
 #define PROVD_DOMAIN_FIELD_H
 
@@ -28,7 +28,8 @@ enum field_type {
     FIELD_ENUM,    /* int64_t, index into `symbols`; a symbol not there is INVALID_FIELD */
     FIELD_UUID,    /* struct uuid, from a string */
     FIELD_TEXTS,   /* struct texts; at most `max` items */
-    FIELD_MASK,    /* int64_t bit mask from an array of enum symbols or strings: bit 1 << index in `symbols` */
+    FIELD_MASK,    /* int64_t bit mask from an array of enum symbols or strings: bit 1 << index in
+                      `symbols` */
     FIELD_SECRET,  /* struct secret, from the union of the password records */
     FIELD_REF,     /* struct ref, from AccountRef */
     FIELD_RECORD,  /* pointer to a struct described by `fields`; NULL when null */
@@ -36,8 +37,8 @@ enum field_type {
 };
 
 enum field_flag {
-    FIELD_REQUIRED = 1,  /* null or "" is MISSING_FIELD */
-    FIELD_IS_SECRET = 2, /* never in messages, diffs or logs */
+    FIELD_REQUIRED = 1,     /* null or "" is MISSING_FIELD */
+    FIELD_IS_SECRET = 2,    /* never in messages, diffs or logs */
     FIELD_NULLED_EMPTY = 4, /* "" is stored as null (rulings.md, 26) */
 };
 
@@ -46,12 +47,12 @@ struct field {
     enum field_type type;
     size_t offset; /* in the payload's struct */
     unsigned flags;
-    int64_t min, max;             /* see the type; both 0: the type's own limits */
-    int64_t fallback;             /* numbers: what an absent field means; 0 with `has_fallback` false: null */
-    bool has_fallback;            /* (defaults are ours: avro-c knows none) */
-    const char *const *symbols;   /* ENUM, MASK: NULL-terminated */
-    const struct field *fields;   /* RECORD, INLINE */
-    size_t size;                  /* RECORD: sizeof its struct */
+    int64_t min, max;  /* see the type; both 0: the type's own limits */
+    int64_t fallback;  /* numbers: what an absent field means; 0 with `has_fallback` false: null */
+    bool has_fallback; /* (defaults are ours: avro-c knows none) */
+    const char *const *symbols; /* ENUM, MASK: NULL-terminated */
+    const struct field *fields; /* RECORD, INLINE */
+    size_t size;                /* RECORD: sizeof its struct */
 };
 
 enum {
@@ -72,8 +73,8 @@ struct fault {
 bool fault_set(struct fault *fault, struct arena *arena, enum code code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Judges and normalises a decoded struct in place. True when nothing is wrong; else `fault` says the
- * first thing that is. */
+/* Judges and normalises a decoded struct in place. True when nothing is wrong; else `fault` says
+ * the first thing that is. */
 bool field_check(const struct field *fields, void *record, const struct policy *policy,
                  struct arena *arena, struct fault *fault);
 
@@ -81,6 +82,7 @@ bool field_check(const struct field *fields, void *record, const struct policy *
  * names and values of the fields that are neither null nor at their fallback, so that a field added
  * to the schema later does not change the hash of an old event. Runs before field_check. */
 typedef void field_hash_update(void *hash, const void *bytes, size_t len);
-void field_hash(const struct field *fields, const void *record, field_hash_update *update, void *hash);
+void field_hash(const struct field *fields, const void *record, field_hash_update *update,
+                void *hash);
 
 #endif

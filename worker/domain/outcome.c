@@ -4,8 +4,9 @@
 
 #include "base/arena.h"
 
-const char *const outcome_status_names[] = {"APPLIED",  "NO_CHANGE", "DUPLICATE", "PLANNED", "REJECTED",
-                                            "FAILED",   "EXPIRED",   "PARKED",    "HELD",    NULL};
+const char *const outcome_status_names[] = {"APPLIED",  "NO_CHANGE", "DUPLICATE", "PLANNED",
+                                            "REJECTED", "FAILED",    "EXPIRED",   "PARKED",
+                                            "HELD",     NULL};
 
 bool outcome_uses_id(enum outcome_status status)
 {

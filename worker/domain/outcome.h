@@ -1,5 +1,5 @@
-/* What became of an event: the plan writes one for each event, the apply stage turns it into the bytes
- * of a ProvisioningResult and of its change records. */
+/* What became of an event: the plan writes one for each event, the apply stage turns it into the
+ * bytes of a ProvisioningResult and of its change records. */
 #ifndef PROVD_DOMAIN_OUTCOME_H
 #define PROVD_DOMAIN_OUTCOME_H
 
@@ -37,8 +37,9 @@ bool outcome_uses_id(enum outcome_status status);
 
 /* What the ledger knows of an event id, or the outcome memory of a record's coordinates. */
 struct memory {
-    bool is_same_record; /* the coordinates are those of the event itself: it was processed before */
-    struct text topic;   /* of the first record */
+    bool
+        is_same_record; /* the coordinates are those of the event itself: it was processed before */
+    struct text topic;  /* of the first record */
     int32_t partition;
     int64_t offset;
     uint8_t payload_hash[PAYLOAD_HASH_LEN];
@@ -74,30 +75,34 @@ struct outcome {
     enum outcome_status status;
     enum code code;
     struct text message; /* null when nothing is to be said */
-    bool recalled; /* processed before: `memory` has the very bytes to publish; nothing is stored again */
+    bool recalled; /* processed before: `memory` has the very bytes to publish; nothing is stored
+                      again */
 
-    bool derived;  /* follows from the ledger alone (DUPLICATE, ID_REUSED): a re-read derives it again */
+    bool derived; /* follows from the ledger alone (DUPLICATE, ID_REUSED): a re-read derives it
+                     again */
 
     const struct memory *memory;         /* recalled, or DUPLICATE of an earlier batch */
     const struct outcome *first_outcome; /* DUPLICATE of an event in this batch */
     const struct event *first_event;
 
     struct account *account; /* whose uuid and id the result names; NULL: none */
-    struct service *services[SERVICE_COUNT]; /* service accounts as they were after this event; NULL: absent */
-    int64_t version_before, version_after;   /* of the target, INT_NULL: none */
-    struct text generated_password;          /* sealed to the requester */
+    struct service
+        *services[SERVICE_COUNT]; /* service accounts as they were after this event; NULL: absent */
+    int64_t version_before, version_after; /* of the target, INT_NULL: none */
+    struct text generated_password;        /* sealed to the requester */
 
     struct change *changes; /* applied, or planned when PLANNED, or the refusal; in order */
     size_t change_count;
-    struct fanout *fanout; /* what the apply stage is to do to a whole domain (fanout.h); NULL: nothing */
+    struct fanout
+        *fanout; /* what the apply stage is to do to a whole domain (fanout.h); NULL: nothing */
     struct outcome_items items;
 
     /* Filled in by the apply stage. */
     int64_t chain_seq; /* of the first change; INT_NULL: none */
 };
 
-/* Ends an event: sets status, code and a one-line message of at most OUTCOME_MESSAGE_MAX characters.
- * `format` NULL leaves the message null. Returns the status. */
+/* Ends an event: sets status, code and a one-line message of at most OUTCOME_MESSAGE_MAX
+ * characters. `format` NULL leaves the message null. Returns the status. */
 enum { OUTCOME_MESSAGE_MAX = 500 };
 enum outcome_status outcome_say(struct outcome *outcome, struct arena *arena,
                                 enum outcome_status status, enum code code, const char *format, ...)

@@ -23,8 +23,8 @@ bool password_is_cleartext(struct text hash, struct text *ret_plain)
         return true;
     }
     *ret_plain = text_slice(hash, scheme.len + 2, SIZE_MAX);
-    return text_equal_nocase(scheme, TEXT("PLAIN")) || text_equal_nocase(scheme, TEXT("CLEARTEXT")) ||
-           text_equal_nocase(scheme, TEXT("CLEAR"));
+    return text_equal_nocase(scheme, TEXT("PLAIN")) ||
+           text_equal_nocase(scheme, TEXT("CLEARTEXT")) || text_equal_nocase(scheme, TEXT("CLEAR"));
 }
 
 /* Dovecot's encoding suffixes: {SSHA256.HEX}, {SSHA256.b64}, {SSHA256.base64}. */
@@ -114,7 +114,8 @@ bool password_check(const struct field *field, struct secret *secret, const stru
     switch (secret->type) {
     case SECRET_NONE:
         return !(field->flags & FIELD_REQUIRED) ||
-               fault_set(fault, arena, CODE_MISSING_FIELD, "%s is null: it is required", field->name);
+               fault_set(fault, arena, CODE_MISSING_FIELD, "%s is null: it is required",
+                         field->name);
     case SECRET_HASH:
         return check_hash(field, secret, policy, arena, fault);
     case SECRET_SEALED:

@@ -24,7 +24,8 @@ void plan_begin(struct plan *plan, struct arena *arena, struct working_set *set,
     map_init(&plan->ids, arena, expected);
 }
 
-/* --- what is known already ---------------------------------------------------------------------- */
+/* --- what is known already ----------------------------------------------------------------------
+ */
 
 static enum outcome_status reject_reused(struct plan *plan, struct outcome *outcome)
 {
@@ -102,9 +103,11 @@ static void remember_in_batch(struct plan *plan, const struct event *event,
     map_put(&plan->ids, id_key(event), first);
 }
 
-/* --- judging ------------------------------------------------------------------------------------ */
+/* --- judging ------------------------------------------------------------------------------------
+ */
 
-static enum outcome_status judge(struct plan *plan, const struct event *event, struct outcome *outcome)
+static enum outcome_status judge(struct plan *plan, const struct event *event,
+                                 struct outcome *outcome)
 {
     if (event->expires_at != INT_NULL && event->position.timestamp_us > event->expires_at)
         return outcome_say(outcome, plan->arena, OUTCOME_EXPIRED, CODE_NONE,
@@ -122,7 +125,8 @@ static enum outcome_status judge(struct plan *plan, const struct event *event, s
     return event->kind->rule(plan, event, outcome);
 }
 
-/* --- settling: edits become versions and changes, or are undone ---------------------------------- */
+/* --- settling: edits become versions and changes, or are undone ----------------------------------
+ */
 
 static void undo_edits(struct plan *plan)
 {
@@ -368,7 +372,8 @@ size_t plan_segment_end(const struct plan_input *input, size_t from)
     return end;
 }
 
-/* --- for rules --------------------------------------------------------------------------------- */
+/* --- for rules ---------------------------------------------------------------------------------
+ */
 
 void plan_edit(struct plan *plan, struct row *row)
 {

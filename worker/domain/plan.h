@@ -1,10 +1,11 @@
-/* The plan: a pure fold of a batch's events, in order, over the working set. It reads no clock, draws no
- * number, logs nothing and does no I/O, so that its result depends on rows and events only, and not on
- * how they were cut into batches.
+/* The plan: a pure fold of a batch's events, in order, over the working set. It reads no clock,
+ * draws no number, logs nothing and does no I/O, so that its result depends on rows and events
+ * only, and not on how they were cut into batches.
  *
- * Per event: what the ledger remembers > EXPIRED > envelope and field rules > rights > the kind's rule
- * (references > version > no change > conflicts > limits). Then the event is settled: edits of a refused
- * or planned event are undone, those of an accepted one become versions and change records. */
+ * Per event: what the ledger remembers > EXPIRED > envelope and field rules > rights > the kind's
+ * rule (references > version > no change > conflicts > limits). Then the event is settled: edits of
+ * a refused or planned event are undone, those of an accepted one become versions and change
+ * records. */
 #ifndef PROVD_DOMAIN_PLAN_H
 #define PROVD_DOMAIN_PLAN_H
 
@@ -14,8 +15,8 @@
 #include "domain/policy.h"
 #include "domain/working_set.h"
 
-/* What the plan is made from. events[i] is NULL for a dead letter; memories[i] is what the ledger (or
- * the memory of coordinates, which wins) knows of event i, NULL when nothing. */
+/* What the plan is made from. events[i] is NULL for a dead letter; memories[i] is what the ledger
+ * (or the memory of coordinates, which wins) knows of event i, NULL when nothing. */
 struct plan_input {
     struct event *const *events;
     const struct memory *const *memories;
@@ -39,14 +40,16 @@ struct plan {
 /* Prepares a plan over `set`; `ids` grow over the segments of a batch. */
 void plan_begin(struct plan *plan, struct arena *arena, struct working_set *set,
                 const struct policy *policy, size_t expected);
-/* Plans events [from, to) of the input; outcomes[i] is written for each that is not a dead letter. */
+/* Plans events [from, to) of the input; outcomes[i] is written for each that is not a dead letter.
+ */
 void plan_run(struct plan *plan, const struct plan_input *input, size_t from, size_t to,
               struct outcome *outcomes);
-/* Where the segment that begins at `from` ends: before the next event that fans out over a domain, which
- * is a segment of its own. */
+/* Where the segment that begins at `from` ends: before the next event that fans out over a domain,
+ * which is a segment of its own. */
 size_t plan_segment_end(const struct plan_input *input, size_t from);
 
-/* --- for rules --------------------------------------------------------------------------------- */
+/* --- for rules ---------------------------------------------------------------------------------
+ */
 
 /* Must be called before a row is changed by the current event (any number of times). */
 void plan_edit(struct plan *plan, struct row *row);
@@ -54,7 +57,8 @@ void plan_edit(struct plan *plan, struct row *row);
 void *plan_new(struct plan *plan, const struct noun *noun);
 /* Marks a row as deleted for good (after plan_edit). */
 void plan_remove(struct plan *plan, struct row *row);
-/* The row as it was before the current event; NULL when the event made it. The row must be edited. */
+/* The row as it was before the current event; NULL when the event made it. The row must be edited.
+ */
 const struct row *plan_row_before(const struct row *row);
 /* True when the current event differs from the precondition: says so in `outcome`. `version` is the
  * target's, 0 when there is none. */

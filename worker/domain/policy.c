@@ -1,10 +1,14 @@
 #include "domain/policy.h"
 
-#define SCHEME(name) {(name), sizeof(name) - 1}
+#define SCHEME(name)                                                                               \
+    {                                                                                              \
+        (name), sizeof(name) - 1                                                                   \
+    }
 
 static struct text default_schemes[] = {
-    SCHEME("ARGON2ID"), SCHEME("ARGON2I"),    SCHEME("BLF-CRYPT"),    SCHEME("SHA512-CRYPT"), SCHEME("SHA256-CRYPT"),
-    SCHEME("CRYPT"),    SCHEME("SSHA512"),    SCHEME("SSHA256"),      SCHEME("PBKDF2"),       SCHEME("SCRAM-SHA-256"),
+    SCHEME("ARGON2ID"),     SCHEME("ARGON2I"),       SCHEME("BLF-CRYPT"), SCHEME("SHA512-CRYPT"),
+    SCHEME("SHA256-CRYPT"), SCHEME("CRYPT"),         SCHEME("SSHA512"),   SCHEME("SSHA256"),
+    SCHEME("PBKDF2"),       SCHEME("SCRAM-SHA-256"),
 };
 
 const struct policy policy_defaults = {

@@ -1,6 +1,6 @@
-/* The settings that business rules depend on, as plain values: the plan reads these and nothing else
- * of the configuration. Filled in from the configuration by the lane; the defaults are those of
- * rulings.md. */
+/* The settings that business rules depend on, as plain values: the plan reads these and nothing
+ * else of the configuration. Filled in from the configuration by the lane; the defaults are those
+ * of rulings.md. */
 #ifndef PROVD_DOMAIN_POLICY_H
 #define PROVD_DOMAIN_POLICY_H
 
@@ -15,14 +15,14 @@
 typedef struct text domain_to_ascii(struct arena *arena, struct text domain);
 
 struct policy {
-    int64_t default_services;     /* 1..7 */
-    int64_t default_service_mode; /* enum service_mode */
-    int64_t grace_period_us;      /* how long a deleted address stays reserved */
+    int64_t default_services;      /* 1..7 */
+    int64_t default_service_mode;  /* enum service_mode */
+    int64_t grace_period_us;       /* how long a deleted address stays reserved */
     struct texts password_schemes; /* upper case, without braces; what may be stored */
-    bool allow_cleartext;         /* clear text in an event is hashed in prepare */
-    bool allow_weak_crypt;        /* {CRYPT} with DES or MD5 inside */
-    struct texts system_sources;  /* who may say SYSTEM; none: everybody */
-    domain_to_ascii *to_ascii;    /* NULL: only ASCII domains are accepted */
+    bool allow_cleartext;          /* clear text in an event is hashed in prepare */
+    bool allow_weak_crypt;         /* {CRYPT} with DES or MD5 inside */
+    struct texts system_sources;   /* who may say SYSTEM; none: everybody */
+    domain_to_ascii *to_ascii;     /* NULL: only ASCII domains are accepted */
 };
 
 extern const struct policy policy_defaults;

@@ -1,5 +1,5 @@
-/* Who may send what (events.md, section 6): decided before anything is looked for, so that a refusal
- * does not tell who exists. */
+/* Who may send what (events.md, section 6): decided before anything is looked for, so that a
+ * refusal does not tell who exists. */
 #ifndef PROVD_DOMAIN_RIGHTS_H
 #define PROVD_DOMAIN_RIGHTS_H
 
@@ -8,8 +8,8 @@
 struct event;
 struct plan;
 
-/* SYSTEM may everything, from the sources that may say SYSTEM; a USER what concerns the own account and
- * its kind allows to users; the admins what their roles give. */
+/* SYSTEM may everything, from the sources that may say SYSTEM; a USER what concerns the own account
+ * and its kind allows to users; the admins what their roles give. */
 bool rights_allow(struct plan *plan, const struct event *event);
 
 /* The event's actor is an ordinary user (flag 0x01 stops only these). */

@@ -6,7 +6,7 @@ struct usage {
     int64_t live, accounts, bytes, messages;
 };
 
-static int64_t finite(int64_t quota)
+static int64_t bounded(int64_t quota)
 {
     return quota == INT_NULL ? 0 : quota;
 }
@@ -17,7 +17,7 @@ static struct usage usage_of(const struct account *account)
         return (struct usage){0};
     if (account->flags & FLAG_OVERRIDE_LIMITS)
         return (struct usage){.live = 1};
-    return (struct usage){1, 1, finite(account->quota_bytes), finite(account->quota_messages)};
+    return (struct usage){1, 1, bounded(account->quota_bytes), bounded(account->quota_messages)};
 }
 
 static struct usage usage_change(const struct account *before, const struct account *after)
@@ -77,7 +77,8 @@ bool usage_exceeds(struct plan *plan, const struct domain *domain, const struct 
                     limits->max_accounts, domain->used_accounts);
         return true;
     }
-    if (exceeds_sum(limits->quota_bytes, domain->used_quota_bytes, change.bytes, after->quota_bytes)) {
+    if (exceeds_sum(limits->quota_bytes, domain->used_quota_bytes, change.bytes,
+                    after->quota_bytes)) {
         plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
                     "the domain's accounts may have quotas of %" PRId64 " bytes together, %" PRId64
                     " are given out, and an account without a quota is not allowed",
@@ -87,7 +88,8 @@ bool usage_exceeds(struct plan *plan, const struct domain *domain, const struct 
     if (exceeds_sum(limits->max_messages, domain->used_messages, change.messages,
                     after->quota_messages)) {
         plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
-                    "the domain's accounts may have quotas of %" PRId64 " messages together, %" PRId64
+                    "the domain's accounts may have quotas of %" PRId64
+                    " messages together, %" PRId64
                     " are given out, and an account without a quota is not allowed",
                     limits->max_messages, domain->used_messages);
         return true;

@@ -1,8 +1,8 @@
 /* The few shapes of value that events and rows are made of.
  *
- * Every whole number, boolean, enum and time is an int64_t with INT_NULL for null; every string is a
- * struct text with a NULL pointer for null; identities are struct uuid with the nil UUID for none. So
- * fields (field.h) and columns (column.h) can be described by an offset and a type. */
+ * Every whole number, boolean, enum and time is an int64_t with INT_NULL for null; every string is
+ * a struct text with a NULL pointer for null; identities are struct uuid with the nil UUID for
+ * none. So fields (field.h) and columns (column.h) can be described by an offset and a type. */
 #ifndef PROVD_DOMAIN_VALUE_H
 #define PROVD_DOMAIN_VALUE_H
 

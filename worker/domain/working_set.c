@@ -97,7 +97,8 @@ struct domain *working_set_domain(const struct working_set *set, struct text nam
     return domain && !domain->row.is_gone ? domain : NULL;
 }
 
-struct group *working_set_group(const struct working_set *set, struct text context, struct text name)
+struct group *working_set_group(const struct working_set *set, struct text context,
+                                struct text name)
 {
     struct group *group = map_get(&set->groups, group_key(set->arena, context, name));
     return group && !group->row.is_gone ? group : NULL;
@@ -114,7 +115,8 @@ struct account *working_set_live(const struct working_set *set, struct text addr
 struct account *working_set_last_deleted(const struct working_set *set, struct text address)
 {
     struct account *last = NULL;
-    for (struct account *a = map_get(&set->accounts_by_address, address); a; a = a->next_of_address) {
+    for (struct account *a = map_get(&set->accounts_by_address, address); a;
+         a = a->next_of_address) {
         if (a->row.is_gone || account_is_live(a))
             continue;
         if (!last || a->deleted_at > last->deleted_at)

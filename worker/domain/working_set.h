@@ -1,5 +1,5 @@
-/* The rows that the events of a batch touch, in memory: loaded before the plan, changed by it, stored
- * after it. One write per row however many events changed it. */
+/* The rows that the events of a batch touch, in memory: loaded before the plan, changed by it,
+ * stored after it. One write per row however many events changed it. */
 #ifndef PROVD_DOMAIN_WORKING_SET_H
 #define PROVD_DOMAIN_WORKING_SET_H
 
@@ -17,7 +17,7 @@ struct rows {
 
 struct working_set {
     struct arena *arena;
-    struct map contexts, domains, groups;         /* by name / name / "context\0name" */
+    struct map contexts, domains, groups; /* by name / name / "context\0name" */
     struct map accounts_by_address, accounts_by_uuid;
     struct rows context_rows, domain_rows, group_rows, account_rows, service_rows, recovery_rows;
 };
@@ -39,7 +39,8 @@ void working_set_add_recovery(struct working_set *set, struct recovery *recovery
 /* NULL when absent or gone. */
 struct context *working_set_context(const struct working_set *set, struct text name);
 struct domain *working_set_domain(const struct working_set *set, struct text name);
-struct group *working_set_group(const struct working_set *set, struct text context, struct text name);
+struct group *working_set_group(const struct working_set *set, struct text context,
+                                struct text name);
 /* The live account of an address. */
 struct account *working_set_live(const struct working_set *set, struct text address);
 /* The deleted account of an address that was deleted last. */

@@ -1,0 +1,93 @@
+/* The commands about accounts: their payloads. Fields and rules are in account_create.c,
+ * account_change.c and account_delete.c; events.md, section 3, says what they mean. */
+#ifndef PROVD_DOMAIN_ACCOUNT_EVENTS_H
+#define PROVD_DOMAIN_ACCOUNT_EVENTS_H
+
+#include "domain/account_attributes.h"
+#include "domain/kind.h"
+
+struct recovery_given {
+    struct text question;
+    struct text answer_hash;
+};
+
+struct create_account {
+    struct text address;
+    struct secret password;
+    struct account_attributes attributes;
+    int64_t services; /* INT_NULL: the domain's default */
+    int64_t service_mode;
+    int64_t flags;
+    struct recovery_given *recovery;
+};
+
+struct update_account {
+    struct ref ref;
+    struct texts fields;
+    struct account_attributes attributes;
+};
+
+struct set_password {
+    struct ref ref;
+    struct secret password;
+};
+
+struct set_account_status {
+    struct ref ref;
+    int64_t status;
+    struct text reason;
+};
+
+struct delete_account {
+    struct ref ref;
+    int64_t mode; /* enum delete_mode */
+};
+
+struct restore_account {
+    struct ref ref;
+};
+
+extern const struct field create_account_fields[], update_account_fields[], set_password_fields[],
+    set_account_status_fields[], delete_account_fields[], restore_account_fields[];
+
+void create_account_touch(const struct event *event, struct keys *keys);
+enum outcome_status create_account_rule(struct plan *plan, const struct event *event,
+                                        struct outcome *outcome);
+
+/* Commands whose payload begins with a struct ref share these. */
+void ref_touch(const struct event *event, struct keys *keys);
+const struct account *ref_target(struct plan *plan, const struct event *event);
+
+void update_account_touch(const struct event *event, struct keys *keys);
+bool update_account_check(struct event *event, const struct policy *policy, struct arena *arena);
+enum outcome_status update_account_rule(struct plan *plan, const struct event *event,
+                                        struct outcome *outcome);
+enum outcome_status set_password_rule(struct plan *plan, const struct event *event,
+                                      struct outcome *outcome);
+enum outcome_status set_account_status_rule(struct plan *plan, const struct event *event,
+                                            struct outcome *outcome);
+enum outcome_status delete_account_rule(struct plan *plan, const struct event *event,
+                                        struct outcome *outcome);
+enum outcome_status restore_account_rule(struct plan *plan, const struct event *event,
+                                         struct outcome *outcome);
+
+/* --- shared by the rules ------------------------------------------------------------------------
+ */
+
+/* The live account that `ref` names in the event's context, or NULL after saying NO_SUCH_ACCOUNT.
+ */
+struct account *account_require(struct plan *plan, const struct ref *ref, struct outcome *outcome);
+/* The same without a word. */
+struct account *account_find(struct plan *plan, const struct ref *ref);
+/* Makes the account the result's: its uuid, id, services and versions. */
+void account_is_target(struct plan *plan, struct account *account, struct outcome *outcome);
+/* True (and says so) when a named group is not in the event's context. */
+bool group_is_missing(struct plan *plan, struct text group, struct outcome *outcome);
+/* Makes the service accounts of `bits` that do not exist; existing ones stay. */
+void services_provision(struct plan *plan, struct account *account, int64_t bits);
+/* Deletes the account's services and recovery for good. */
+void account_remove_belongings(struct plan *plan, struct account *account);
+/* The password that prepare made or the event gave; null when the event has none. */
+struct text password_to_store(const struct event *event, const struct secret *secret);
+
+#endif

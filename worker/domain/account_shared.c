@@ -1,0 +1,96 @@
+/* What the rules about accounts have in common. */
+#include "domain/account_events.h"
+#include "domain/password.h"
+#include "domain/plan.h"
+
+void ref_touch(const struct event *event, struct keys *keys)
+{
+    const struct ref *ref = event->payload;
+    keys_ref(keys, ref);
+}
+
+struct account *account_find(struct plan *plan, const struct ref *ref)
+{
+    struct account *account;
+    if (ref->address.data) {
+        account = working_set_live(plan->set, ref->address);
+    } else {
+        account = working_set_uuid(plan->set, &ref->uuid);
+        if (account && !account_is_live(account))
+            account = NULL;
+    }
+    return account && text_equal(account->context, plan->event->context) ? account : NULL;
+}
+
+const struct account *ref_target(struct plan *plan, const struct event *event)
+{
+    return account_find(plan, event->payload);
+}
+
+struct account *account_require(struct plan *plan, const struct ref *ref, struct outcome *outcome)
+{
+    struct account *account = account_find(plan, ref);
+    if (account) {
+        account_is_target(plan, account, outcome);
+        return account;
+    }
+    plan_reject(plan, outcome, CODE_NO_SUCH_ACCOUNT, "there is no such account in the context");
+    return NULL;
+}
+
+void account_is_target(struct plan *plan, struct account *account, struct outcome *outcome)
+{
+    outcome->account = account;
+    plan->target = &account->row;
+}
+
+bool group_is_missing(struct plan *plan, struct text group, struct outcome *outcome)
+{
+    enum { SHOWN_MAX = 80 };
+    if (text_is_null(group) || working_set_group(plan->set, plan->event->context, group))
+        return false;
+    struct text shown = text_quote(plan->arena, group, SHOWN_MAX);
+    plan_reject(plan, outcome, CODE_NO_SUCH_GROUP, "the context has no group %.*s",
+                TEXT_ARG(shown));
+    return true;
+}
+
+static void provision_one(struct plan *plan, struct account *account, int64_t bit)
+{
+    struct service *service = plan_new(plan, &service_noun);
+    service->account_uuid = account->uuid;
+    service->service = bit;
+    service->active = true;
+    service->created_at = plan->event->occurred_at;
+    working_set_add_service(plan->set, service);
+}
+
+void services_provision(struct plan *plan, struct account *account, int64_t bits)
+{
+    int64_t missing = bits & ~account->provisioned;
+    if (!missing)
+        return;
+    plan_edit(plan, &account->row);
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (missing & 1 << i)
+            provision_one(plan, account, 1 << i);
+    }
+    account->provisioned |= missing;
+}
+
+void account_remove_belongings(struct plan *plan, struct account *account)
+{
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (account->service[i] && !account->service[i]->row.is_gone)
+            plan_remove(plan, &account->service[i]->row);
+    }
+    if (account->recovery && !account->recovery->row.is_gone)
+        plan_remove(plan, &account->recovery->row);
+}
+
+struct text password_to_store(const struct event *event, const struct secret *secret)
+{
+    if (event->prepared.password_hash.data)
+        return event->prepared.password_hash;
+    return secret->type == SECRET_HASH ? secret->hash : TEXT_NULL;
+}
