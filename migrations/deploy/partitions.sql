@@ -6,47 +6,58 @@ BEGIN;
 
 SET LOCAL ROLE provd_owner;
 
-CREATE FUNCTION provd.uuid_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::int8), 12, '0') || repeat('0', 20))::uuid
+CREATE FUNCTION provd.uuid_floor(moment timestamptz) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT rpad(lpad(to_hex((extract(epoch FROM moment) * 1000)::int8), 12, '0'), 32, '0')::uuid
 $$;
-COMMENT ON FUNCTION provd.uuid_floor(timestamptz) IS 'Lower bound of the UUIDv7s made at or after that moment';
+COMMENT ON FUNCTION provd.uuid_floor(timestamptz)
+    IS 'Lower bound of the UUIDv7s made at or after that moment';
 
-CREATE FUNCTION provd.partition_bound(parent text, month date) RETURNS text LANGUAGE sql STABLE STRICT AS $$
+CREATE FUNCTION provd.partition_bound(parent text, month date) RETURNS text
+    LANGUAGE sql STABLE STRICT AS $$
     SELECT CASE parent
         WHEN 'event_ledger' THEN provd.uuid_floor(month::timestamp AT TIME ZONE 'UTC')::text
         WHEN 'change_log' THEN (month::timestamp AT TIME ZONE 'UTC')::text
     END
 $$;
-COMMENT ON FUNCTION provd.partition_bound(text, date) IS 'Lower bound of a month in the partition key of event_ledger or change_log';
+COMMENT ON FUNCTION provd.partition_bound(text, date)
+    IS 'Lower bound of a month in the partition key of event_ledger or change_log';
 
-CREATE FUNCTION provd.make_partition(parent text, month date) RETURNS text LANGUAGE plpgsql STRICT
+CREATE FUNCTION provd.make_partition(parent text, month date) RETURNS text
+    LANGUAGE plpgsql STRICT
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC'
 AS $$
 DECLARE
-    key text := CASE parent WHEN 'event_ledger' THEN 'event_id' WHEN 'change_log' THEN 'changed_at' END;
-    lower_bound text := provd.partition_bound(parent, month);
-    upper_bound text := provd.partition_bound(parent, (month + interval '1 month')::date);
+    key text := CASE parent
+        WHEN 'event_ledger' THEN 'event_id' WHEN 'change_log' THEN 'changed_at' END;
+    first_day date := date_trunc('month', month);
+    lower_bound text := provd.partition_bound(parent, first_day);
+    upper_bound text := provd.partition_bound(parent, (first_day + interval '1 month')::date);
+    spare text := parent || '_default';
     made text := parent || to_char(month, '_YYYY_MM');
 BEGIN
     IF to_regclass('provd.' || made) IS NOT NULL THEN
         RETURN NULL;
     END IF;
     -- Nobody may add a row of this month to the default between moving them and attaching.
-    EXECUTE format('LOCK TABLE provd.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+    EXECUTE format('LOCK TABLE provd.%I IN ACCESS EXCLUSIVE MODE', spare);
     EXECUTE format('CREATE TABLE provd.%I (LIKE provd.%I INCLUDING ALL)', made, parent);
-    EXECUTE format('WITH moved AS (DELETE FROM provd.%1$I WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING *)'
-        ' INSERT INTO provd.%5$I SELECT * FROM moved', parent || '_default', key, lower_bound, upper_bound, made);
+    EXECUTE format('WITH moved AS ('
+        'DELETE FROM provd.%1$I WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING *'
+        ') INSERT INTO provd.%5$I SELECT * FROM moved', spare, key, lower_bound, upper_bound, made);
     EXECUTE format('ALTER TABLE provd.%I ATTACH PARTITION provd.%I FOR VALUES FROM (%L) TO (%L)',
         parent, made, lower_bound, upper_bound);
-    EXECUTE format('COMMENT ON TABLE provd.%I IS %L', made, to_char(month, 'YYYY-MM') || ' of ' || parent);
+    EXECUTE format('COMMENT ON TABLE provd.%I IS %L',
+        made, format('%s of %s', to_char(month, 'YYYY-MM'), parent));
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION provd.make_partition(text, date)
-    IS 'Makes the partition of a month unless it is there, moves rows of that month out of the default; returns its name';
+    IS 'Makes the partition of a month, if missing, with its rows from the default; its name';
 
-CREATE FUNCTION provd.make_partitions(months_ahead int) RETURNS SETOF text LANGUAGE plpgsql STRICT SECURITY DEFINER
+CREATE FUNCTION provd.make_partitions(months_ahead int) RETURNS SETOF text
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '5s' -- rather fail, and run again, than make every lane wait behind us
 AS $$
@@ -55,8 +66,8 @@ DECLARE
     this_month CONSTANT date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
 BEGIN
     IF months_ahead NOT BETWEEN 0 AND months_ahead_max THEN
-        RAISE EXCEPTION 'make_partitions: % months ahead: give 0 to %', months_ahead, months_ahead_max
-            USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'make_partitions: % months ahead: give 0 to %',
+            months_ahead, months_ahead_max USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN QUERY
         SELECT name
@@ -67,10 +78,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provd.make_partitions(int)
-    IS 'Makes the missing partitions of this month and so many months ahead; returns their names; the second call makes none';
+    IS 'Makes what is missing of this month and so many ahead; a second call makes none';
 
 CREATE FUNCTION provd.drop_partitions(before date, dry_run boolean DEFAULT true)
-    RETURNS TABLE (partition text, first_day date, bytes int8, action text) LANGUAGE plpgsql STRICT
+    RETURNS TABLE (partition text, first_day date, bytes int8, action text)
+    LANGUAGE plpgsql STRICT
     SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '5s'
 AS $$
@@ -83,7 +95,8 @@ DECLARE
     parent text;
 BEGIN
     FOR parent, partition, first_day, bytes IN
-        SELECT p.relname, c.relname, to_date(right(c.relname, 7), 'YYYY_MM'), pg_total_relation_size(c.oid)
+        SELECT p.relname, c.relname, to_date(right(c.relname, 7), 'YYYY_MM'),
+            pg_total_relation_size(c.oid)
         FROM pg_inherits i
         JOIN pg_class p ON p.oid = i.inhparent
         JOIN pg_class c ON c.oid = i.inhrelid
@@ -92,7 +105,8 @@ BEGIN
         ORDER BY 3, 1
     LOOP
         after_last_day := (first_day + interval '1 month')::date;
-        months_min := CASE parent WHEN 'event_ledger' THEN ledger_months_min ELSE change_log_months_min END;
+        months_min := CASE parent
+            WHEN 'event_ledger' THEN ledger_months_min ELSE change_log_months_min END;
         CONTINUE WHEN after_last_day > before;
         IF after_last_day > now() AT TIME ZONE 'UTC' - months_min * interval '1 month' THEN
             action := format('refused: %s is kept for at least %s months', parent, months_min);
@@ -107,7 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provd.drop_partitions(date, boolean)
-    IS 'Lists, and with dry_run => false drops, the monthly partitions that end at or before that day; only for the owner';
+    IS 'Lists, or with dry_run => false drops, the months that end by that day; for the owner';
 
 REVOKE EXECUTE ON FUNCTION provd.make_partition(text, date), provd.make_partitions(int),
     provd.drop_partitions(date, boolean) FROM PUBLIC;
@@ -115,6 +129,7 @@ GRANT EXECUTE ON FUNCTION provd.make_partitions(int) TO provd_operator;
 
 DO $$ BEGIN PERFORM provd.make_partitions(3); END $$;
 
-CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int
+    LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
 
 COMMIT;

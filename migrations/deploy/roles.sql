@@ -7,7 +7,8 @@ DO $$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['provd_owner', 'provd_writer', 'provd_reader', 'provd_operator', 'mta', 'mda'] LOOP
+    FOREACH wanted IN ARRAY
+        ARRAY['provd_owner', 'provd_writer', 'provd_reader', 'provd_operator', 'mta', 'mda'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -30,11 +31,13 @@ CREATE SCHEMA provd AUTHORIZATION provd_owner;
 
 SET LOCAL ROLE provd_owner;
 
-COMMENT ON SCHEMA provd IS 'Accounts provisioned by provd, and what provd remembers about the events';
+COMMENT ON SCHEMA provd
+    IS 'Accounts provisioned by provd, and what provd remembers about the events';
 GRANT USAGE ON SCHEMA provd TO provd_writer, provd_reader, provd_operator, mta, mda;
 
--- One more with every change of sqitch.plan; provd starts against exactly the number it was built for.
+-- One more with every change of sqitch.plan; provd starts only against the number it was built for.
 CREATE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 1';
-COMMENT ON FUNCTION provd.schema_version() IS 'Number of the newest change of migrations/sqitch.plan that is deployed here';
+COMMENT ON FUNCTION provd.schema_version()
+    IS 'Number of the newest change of migrations/sqitch.plan that is deployed here';
 
 COMMIT;

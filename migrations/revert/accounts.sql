@@ -12,6 +12,7 @@ DROP TABLE provd.mail_group;
 DROP TABLE provd.service_account;
 DROP TABLE provd.account;
 
-CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 2';
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int
+    LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 2';
 
 COMMIT;

@@ -16,6 +16,7 @@ DROP VIEW provd.mail_account;
 DROP FUNCTION provd.mail_protocols(int, int, boolean);
 DROP FUNCTION provd.home_dir(uuid);
 
-CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int
+    LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 5';
 
 COMMIT;

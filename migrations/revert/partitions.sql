@@ -1,5 +1,6 @@
 -- Revert provd:partitions from pg
--- Rows of the monthly partitions go to the default, so that a revert and a new deploy lose none of them.
+-- Rows of the monthly partitions go to the default, so that a revert and a new deploy lose none of
+-- them.
 
 BEGIN;
 
@@ -29,6 +30,7 @@ DROP FUNCTION provd.make_partition(text, date);
 DROP FUNCTION provd.partition_bound(text, date);
 DROP FUNCTION provd.uuid_floor(timestamptz);
 
-CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 4';
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int
+    LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 4';
 
 COMMIT;

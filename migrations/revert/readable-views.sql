@@ -8,6 +8,7 @@ DROP VIEW provd.outcome_readable;
 DROP VIEW provd.ledger_readable;
 DROP FUNCTION provd.outcome_name(int2);
 
-CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 7';
+CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int
+    LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 7';
 
 COMMIT;

@@ -2,11 +2,13 @@
 
 BEGIN;
 
-SELECT "accountId", "createdByUserId", username, password, "domainId", "dateModified", "dateCreate", "userStatus", "homeDir",
-    forward, "autoReply", quota, "lastLogin", "autoReplyEnabled", "autoReplySubject", "autoReplyStart", "autoReplyEnd",
-    "mboxServer", "mboxType", "groupId", "firstName", "lastName"
+SELECT "accountId", "createdByUserId", username, password, "domainId", "dateModified", "dateCreate",
+    "userStatus", "homeDir", forward, "autoReply", quota, "lastLogin", "autoReplyEnabled",
+    "autoReplySubject", "autoReplyStart", "autoReplyEnd", "mboxServer", "mboxType", "groupId",
+    "firstName", "lastName"
 FROM provd.atmail_accounts WHERE false;
-SELECT "idAccount", "idUsers", "Name", "IsPrimary", "Active", "idMailAccount", "idContactAccount", "idCalendarAccount"
+SELECT "idAccount", "idUsers", "Name", "IsPrimary", "Active", "idMailAccount", "idContactAccount",
+    "idCalendarAccount"
 FROM provd.atmail_api_accounts WHERE false;
 
 DO $$

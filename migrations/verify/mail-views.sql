@@ -2,8 +2,10 @@
 
 BEGIN;
 
-SELECT "user", password, nologin, reason, allow_nets, protocols FROM provd.dovecot_passdb WHERE false;
-SELECT "user", home, mail, mail_driver, mail_path, quota_rule, quota_storage_size, quota_message_count
+SELECT "user", password, nologin, reason, allow_nets, protocols
+FROM provd.dovecot_passdb WHERE false;
+SELECT "user", home, mail, mail_driver, mail_path, quota_rule, quota_storage_size,
+    quota_message_count
 FROM provd.dovecot_userdb WHERE false;
 SELECT name FROM provd.postfix_domains WHERE false;
 SELECT address, home_dir FROM provd.postfix_mailboxes WHERE false;
@@ -28,8 +30,9 @@ BEGIN
         OR has_any_column_privilege('provd_reader', 'provd.mail_account', 'SELECT') THEN
         RAISE EXCEPTION 'provd_reader must not see passwords';
     END IF;
-    IF 'smtp' = ANY (provd.mail_protocols(0, 0, true)) OR NOT 'smtp' = ANY (provd.mail_protocols(0, 0, false)) THEN
-        RAISE EXCEPTION 'mail_protocols must take smtp, and only for those that may not log in';
+    IF 'smtp' = ANY (provd.mail_protocols(0, 0, true))
+        OR NOT 'smtp' = ANY (provd.mail_protocols(0, 0, false)) THEN
+        RAISE EXCEPTION 'mail_protocols must take smtp from those, and only those, without login';
     END IF;
     PERFORM 'provd.domain_catch_all'::regclass;
 END

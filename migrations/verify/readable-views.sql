@@ -2,9 +2,11 @@
 
 BEGIN;
 
-SELECT event_id, status, topic, partition, kafka_offset, payload_hash, change_count, first_change, applied_at, cluster_id
+SELECT event_id, status, topic, partition, kafka_offset, payload_hash, change_count, first_change,
+    applied_at, cluster_id
 FROM provd.ledger_readable WHERE false;
-SELECT status, topic, partition, kafka_offset, event_id, stage, code, message, content_hash, recorded_at, cluster_id
+SELECT status, topic, partition, kafka_offset, event_id, stage, code, message, content_hash,
+    recorded_at, cluster_id
 FROM provd.outcome_readable WHERE false;
 
 DO $$
