@@ -1,4 +1,4 @@
--- Written by tools/migrate install-sql from migrations/deploy: change those instead.
+-- Written by tools/migrate install-sql from migrations/deploy: change those.
 -- The whole schema in one transaction, for a database without sqitch:
 --   psql -v ON_ERROR_STOP=1 -f install.sql
 

@@ -23,7 +23,7 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, found, rights), ', ')
+    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, actual, rights), ', ')
     INTO wrong
     FROM unnest(ARRAY['provd.account', 'provd.service_account', 'provd.mail_group',
             'provd.role_grant', 'provd.recovery']) AS name,
@@ -31,8 +31,8 @@ BEGIN
             AS rule (role, rights),
         LATERAL (SELECT coalesce(string_agg(p, ' ' ORDER BY p), '')
             FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
-            WHERE has_table_privilege(role, name, p)) AS has (found)
-    WHERE found <> rights;
+            WHERE has_table_privilege(role, name, p)) AS has (actual)
+    WHERE actual <> rights;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'wrong rights: %', wrong;
     END IF;

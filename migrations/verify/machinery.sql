@@ -19,7 +19,7 @@ DECLARE
     wrong text;
 BEGIN
     -- Nobody but the owner can change or delete what ledger, outcomes and change log once hold.
-    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, found, rights), ', ')
+    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, actual, rights), ', ')
     INTO wrong
     FROM (VALUES
             ('provd_writer', 'provd.event_ledger', 'INSERT SELECT'),
@@ -37,8 +37,8 @@ BEGIN
         ) AS rule (role, name, rights),
         LATERAL (SELECT coalesce(string_agg(p, ' ' ORDER BY p), '')
             FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
-            WHERE has_table_privilege(role, name, p)) AS has (found)
-    WHERE found <> rights;
+            WHERE has_table_privilege(role, name, p)) AS has (actual)
+    WHERE actual <> rights;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'wrong rights: %', wrong;
     END IF;

@@ -7,8 +7,8 @@ DECLARE
     wrong text;
 BEGIN
     SELECT string_agg(name, ', ') INTO wrong
-    FROM unnest(ARRAY['provd_owner', 'provd_writer', 'provd_reader', 'provd_operator', 'mta', 'mda'])
-        AS name
+    FROM unnest(ARRAY['provd_owner', 'provd_writer', 'provd_reader', 'provd_operator', 'mta',
+        'mda']) AS name
     WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name AND NOT rolsuper)
         OR NOT has_schema_privilege(name, 'provd', 'USAGE')
         OR (name <> 'provd_owner' AND has_schema_privilege(name, 'provd', 'CREATE'));

@@ -15,15 +15,15 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, found, rights), ', ')
+    SELECT string_agg(format('%s on %s: "%s" instead of "%s"', role, name, actual, rights), ', ')
     INTO wrong
     FROM unnest(ARRAY['provd.context', 'provd.domain']) AS name,
         (VALUES ('provd_writer', 'DELETE INSERT SELECT UPDATE'), ('provd_reader', 'SELECT'),
             ('provd_operator', 'SELECT'), ('mta', ''), ('mda', '')) AS rule (role, rights),
         LATERAL (SELECT coalesce(string_agg(p, ' ' ORDER BY p), '')
             FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
-            WHERE has_table_privilege(role, name, p)) AS has (found)
-    WHERE found <> rights;
+            WHERE has_table_privilege(role, name, p)) AS has (actual)
+    WHERE actual <> rights;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'wrong rights: %', wrong;
     END IF;
