@@ -103,6 +103,17 @@ bool postgres_blames_event(const struct error *err)
     return sqlstate_action(err->code) == SQLSTATE_EVENT;
 }
 
+/* A request is named by its statement's name or the first two words of its SQL: what follows there
+ * may be values. For the format "%.*s". */
+#define WHAT(what) what_len(what), (what)
+
+static int what_len(const char *what)
+{
+    size_t first = strcspn(what, " ;(");
+
+    return (int)(what[first] == ' ' ? first + 1 + strcspn(what + first + 1, " ;(") : first);
+}
+
 static enum status action_status(enum sqlstate_action action)
 {
     return action == SQLSTATE_STOP ? STATUS_FATAL : STATUS_RETRY;
@@ -159,7 +170,7 @@ enum status postgres_fail_result(struct postgres *pg, const PGresult *result, co
         }
     }
     return error_set(err, action_status(row->action), sqlstate,
-                     "postgres: %.60s: SQLSTATE %s%s%s%s%s: %s", what, sqlstate,
+                     "postgres: %.*s: SQLSTATE %s%s%s%s%s: %s", WHAT(what), sqlstate,
                      error_part(result, PG_DIAG_TABLE_NAME, ", table ").text,
                      error_part(result, PG_DIAG_COLUMN_NAME, ", column ").text,
                      error_part(result, PG_DIAG_CONSTRAINT_NAME, ", constraint ").text,
@@ -170,9 +181,9 @@ enum status postgres_fail_result(struct postgres *pg, const PGresult *result, co
 static enum status fail_in_doubt(const char *what, const char *cause, struct error *err)
 {
     return error_set(err, STATUS_RETRY, "08007",
-                     "postgres: %.60s: %s: the commit is in doubt; the batch runs again on a new "
+                     "postgres: %.*s: %s: the commit is in doubt; the batch runs again on a new "
                      "connection and the ledger decides",
-                     what, cause);
+                     WHAT(what), cause);
 }
 
 enum status postgres_fail_lost(struct postgres *pg, const char *what, struct error *err)
@@ -182,7 +193,7 @@ enum status postgres_fail_lost(struct postgres *pg, const char *what, struct err
         return fail_in_doubt(what, "the connection was lost", err);
     }
     return error_set(err, STATUS_RETRY, "08006",
-                     "postgres: %.60s: the connection was lost; a new one is opened", what);
+                     "postgres: %.*s: the connection was lost; a new one is opened", WHAT(what));
 }
 
 enum status postgres_fail_deadline(struct postgres *pg, const char *what, struct error *err)
@@ -193,9 +204,9 @@ enum status postgres_fail_deadline(struct postgres *pg, const char *what, struct
     }
     return error_set(
         err, STATUS_RETRY, "08006",
-        "postgres: %.60s: no answer in time (statement timeout %lld ms); the connection is "
+        "postgres: %.*s: no answer in time (statement timeout %lld ms); the connection is "
         "given up",
-        what, (long long)pg->statement_timeout_ms);
+        WHAT(what), (long long)pg->statement_timeout_ms);
 }
 
 enum status postgres_fail_send(struct postgres *pg, const char *what, struct error *err)
@@ -206,9 +217,9 @@ enum status postgres_fail_send(struct postgres *pg, const char *what, struct err
     pg->broken = true;
     return error_set(
         err, STATUS_RETRY, "53200",
-        "postgres: %.60s: libpq cannot queue the request, its memory is out or the request is "
+        "postgres: %.*s: libpq cannot queue the request, its memory is out or the request is "
         "too large: use smaller batches",
-        what);
+        WHAT(what));
 }
 
 /* --- connecting ---------------------------------------------------------------------------------
