@@ -16,16 +16,17 @@
 
 struct arena;
 
-/* Installs the size-capped allocator; once per process, before anything else here. */
+/* Installs the size-capped allocator; once per process, before anything else here. While an event is
+ * read, no allocation is larger than `allocation_bytes_max`; give it the largest event. */
 void avro_start(size_t allocation_bytes_max);
 
-/* A writer's schema, parsed, checked (no recursion, no zero-size items) and mapped to the tables. */
+/* A writer's schema, parsed, checked (no recursion, no items without bytes) and mapped to the tables of
+ * fields. It holds the state of the decoding, so one thread at a time uses it. */
 struct writer_schema;
-/* FATAL never; a schema that cannot be used gives STATUS_RETRY? No: it gives OK with *ret_schema NULL
- * and the reason in `err`, since that is a property of the record that names it. */
-enum status writer_schema_compile(struct text json, struct writer_schema **ret_schema,
-                                  struct error *err);
-void writer_schema_close(struct writer_schema *schema);
+/* NULL when events cannot be read with it: `err` then says where in the schema and why. That is a property
+ * of the record that names the schema, not an error of the world. Close with writer_schema_close. */
+struct writer_schema *writer_schema_compile(struct text json, struct error *err);
+void writer_schema_close(struct writer_schema *schema); /* NULL is fine */
 
 /* Why bytes could not be read. */
 struct unreadable {
@@ -34,13 +35,15 @@ struct unreadable {
 };
 
 struct decode_limits {
-    size_t string_bytes_max;
-    size_t items_max;
+    size_t string_bytes_max; /* of any string or bytes */
+    size_t items_max;        /* of any array or map */
 };
 
-/* Decodes one event body into `event`: envelope fields, kind, payload, payload hash. All of `body` must
- * be consumed. Strings are copied into the arena. Does not judge the event (event_check does). */
-void avro_decode_event(const struct writer_schema *schema, struct text body,
+/* Decodes one event body into `event`: envelope fields, kind, payload, payload hash; `event_id` itself is
+ * left to event_check. All of `body` must be consumed. Strings are copied into the arena, NUL-terminated.
+ * Judges the bytes, not the event (event_check does that), with these exceptions, since their text is not
+ * kept: a UUID that is none, an unknown word in a mask and an unknown type of secret set `event->fault`. */
+void avro_decode_event(struct writer_schema *schema, struct text body,
                        const struct decode_limits *limits, struct arena *arena,
                        struct event *event, struct unreadable *unreadable);
 
@@ -110,5 +113,7 @@ bool decode_first_result(struct encoder *encoder, struct text framed, struct are
 /* CRC-64-AVRO of the parsing canonical form (Avro specification, "Schema Fingerprints"). False when the
  * text is no schema. Little-endian bytes in single-object encoding. */
 bool schema_fingerprint(struct text json, uint64_t *ret_fingerprint);
+/* Appends the parsing canonical form. False when the text is no schema or does not fit. */
+bool schema_canonical(struct text json, struct buffer *out);
 
 #endif

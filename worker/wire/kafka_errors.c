@@ -138,7 +138,7 @@ static bool says_group_moved(rd_kafka_resp_err_t code)
 enum kafka_failure kafka_failure_of(rd_kafka_resp_err_t code, bool fatal, bool requires_abort,
                                     bool retriable)
 {
-    if (fatal) {
+    if (fatal || code == RD_KAFKA_RESP_ERR__FENCED) { /* some calls say only "abort" when fenced */
         return FAILURE_FATAL;
     }
     if (says_group_moved(code)) {

@@ -82,10 +82,10 @@ enum status postgres_send(struct postgres *pg, const char *statement, const stru
     int index = find_statement(pg, statement);
 
     assert(index >= 0 && pg->param_counts[index] == param_count);
-    assert(!pg->synced && !pg->copy.active && pg->request_end < PIPELINE_REQUESTS_MAX);
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, statement, err);
     }
+    assert(!pg->synced && !pg->copy.active && pg->request_end < PIPELINE_REQUESTS_MAX);
     enum status status = convert_params(&converted, statement, params, param_count, err);
     if (status != STATUS_OK) {
         return status;
@@ -111,10 +111,10 @@ static void renew_deadline(struct postgres *pg)
 
 enum status postgres_sync(struct postgres *pg, struct error *err)
 {
-    assert(!pg->synced && !pg->copy.active);
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, "sync", err);
     }
+    assert(!pg->synced && !pg->copy.active);
     if (!enter_pipeline(pg) || !PQpipelineSync(pg->conn)) {
         return postgres_fail_send(pg, "sync", err);
     }
