@@ -12,10 +12,10 @@ set(test_environment
     "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1"
     "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-    "PROVD_SOURCE_DIR=${CMAKE_SOURCE_DIR}"
-    "PROVD_BUILD_DIR=${CMAKE_BINARY_DIR}"
-    "PROVD_BIN=${CMAKE_BINARY_DIR}/provd"
-    "PROVCTL_BIN=${CMAKE_BINARY_DIR}/provctl")
+    "PROVD_TEST_SOURCE_DIR=${CMAKE_SOURCE_DIR}"
+    "PROVD_TEST_BUILD_DIR=${CMAKE_BINARY_DIR}"
+    "PROVD_TEST_WORKER=${CMAKE_BINARY_DIR}/provd"
+    "PROVD_TEST_PROVCTL=${CMAKE_BINARY_DIR}/provctl")
 
 # --- C -------------------------------------------------------------------------------------------
 
