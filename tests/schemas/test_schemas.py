@@ -95,6 +95,7 @@ class TestEverySchema:
             assert part.type in COMPLEX + ("null", "boolean", "int", "long", "string", "bytes"), place
             logical = part.get_prop("logicalType")
             assert logical is None or LOGICAL_TYPES.get(logical) == part.type, place
+        assert '"aliases"' not in load(file).text
 
     def test_has_no_array_items_without_bytes(self, file):
         for place, part in walk(load(file).parsed):
