@@ -57,6 +57,8 @@ static void a_statement_that_cannot_be_prepared_stops_the_start_and_is_named(voi
         {"good", "SELECT 1"}, {"typo", "SELEKT 1"}, {"also_good", "SELECT 2"}, {NULL, NULL}};
     static const struct statement missing[] = {{"load_x", "SELECT * FROM no_such_table"},
                                                {NULL, NULL}};
+    static const struct statement wrong_type[] = {{"nap", "SELECT $1::int8, pg_sleep($2)"},
+                                                  {NULL, NULL}};
     struct postgres_options options = test_options(statements);
     struct postgres *pg = NULL;
     struct error err;
@@ -71,6 +73,9 @@ static void a_statement_that_cannot_be_prepared_stops_the_start_and_is_named(voi
     assert_string_equal(err.code, "42P01");
     assert_non_null(strstr(err.message, "'load_x'"));
     assert_non_null(strstr(err.message, "migrations"));
+    options.statements = wrong_type;
+    assert_int_equal(postgres_open(&pg, &options, &err), STATUS_FATAL);
+    assert_non_null(strstr(err.message, "$2 of statement 'nap'"));
     assert_null(pg);
 }
 

@@ -20,9 +20,6 @@ enum { MANY = 100000 };
 static const struct statement statements[] = {
     {"put", "INSERT INTO item (id, name) VALUES ($1, $2)"},
     {"bump", "UPDATE item SET n = n + 1 WHERE id = $1"},
-    {"count", "SELECT count(*) FROM item"},
-    {"sleep", "SELECT pg_sleep($1)"},
-    {"commit", "COMMIT"},
     {NULL, NULL},
 };
 

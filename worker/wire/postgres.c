@@ -75,13 +75,26 @@ void postgres_leave_pipeline(struct postgres *pg)
     }
 }
 
+/* A value of another width than its parameter would be an error of the server that looks like a
+ * broken connection (08P01). */
+static bool params_fit(const struct prepared *prepared, const struct param *params, int count)
+{
+    for (int i = 0; i < count && i < prepared->param_count; i++) {
+        if (params[i].data && prepared->widths[i] && params[i].len >= 0 &&
+            params[i].len != prepared->widths[i]) {
+            return false;
+        }
+    }
+    return count == prepared->param_count;
+}
+
 enum status postgres_send(struct postgres *pg, const char *statement, const struct param *params,
                           int param_count, struct error *err)
 {
     struct libpq_params converted;
     int index = find_statement(pg, statement);
 
-    assert(index >= 0 && pg->param_counts[index] == param_count);
+    assert(index >= 0 && params_fit(&pg->prepared[index], params, param_count));
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, statement, err);
     }
@@ -343,7 +356,7 @@ enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct
         " AND substring(application_name from '^[^0-9 ]+') ="
         "     substring(current_setting('application_name') from '^[^0-9 ]+')"
         " AND state = 'active' AND wait_event = 'ClientRead' AND query ILIKE 'copy%'"
-        " AND query_start < pg_catalog.clock_timestamp() - $1 * interval '1 millisecond'";
+        " AND query_start < pg_catalog.clock_timestamp() - $1::int8 * interval '1 millisecond'";
     uint64_t timeout_be = __builtin_bswap64((uint64_t)statement_deadline_ms(pg));
     struct param timeout = {&timeout_be, sizeof timeout_be};
     struct result *result;

@@ -21,13 +21,19 @@ struct request {
     bool commit;
 };
 
+/* What the server said about a statement. */
+struct prepared {
+    int param_count;
+    signed char widths[PARAMS_MAX]; /* bytes; 0: any number */
+};
+
 struct postgres {
     PGconn *conn;
     int64_t statement_timeout_ms;
     int64_t commit_timeout_ms;
     const struct statement *statements;
     int statement_count;
-    int *param_counts; /* as the server understood the statements */
+    struct prepared *prepared; /* one for each */
 
     struct request requests[PIPELINE_REQUESTS_MAX];
     int request_first; /* oldest without a result */
@@ -66,6 +72,9 @@ void postgres_leave_pipeline(struct postgres *pg);
 /* postgres_connect.c: a connection that is up, not yet set up. */
 enum status postgres_connect(const struct postgres_options *options, PGconn **ret_conn,
                              struct error *err);
+
+/* postgres_params.c: bytes of a parameter of this type; 0: any number; -1: never sent. */
+int postgres_param_width(uint32_t type_oid);
 
 /* postgres_copy.c: ends an open COPY by force; only for rollback. */
 void postgres_copy_abort(struct postgres *pg);

@@ -1,6 +1,6 @@
 /* Parameters and arrays in PostgreSQL's binary format (integers big-endian; see the functions
  * int8recv, array_recv, .. of the server). */
-#include "wire/postgres.h"
+#include "wire/postgres_handle.h"
 
 #include "base/arena.h"
 
@@ -16,6 +16,23 @@ static const struct {
     [ARRAY_INT2] = {21, 2},   [ARRAY_BOOL] = {16, 1},  [ARRAY_UUID] = {2950, 16},
     [ARRAY_TIME] = {1184, 8}, [ARRAY_BYTES] = {17, 0},
 };
+
+int postgres_param_width(uint32_t type_oid)
+{
+    static const uint32_t any[] = {1043, 1000, 1001, 1005, 1007, 1009, 1015, 1016, 1185, 2951};
+
+    for (size_t i = 0; i < sizeof array_types / sizeof *array_types; i++) {
+        if (array_types[i].oid == type_oid) {
+            return array_types[i].width;
+        }
+    }
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) { /* varchar, and arrays of all these */
+        if (any[i] == type_oid) {
+            return 0;
+        }
+    }
+    return -1;
+}
 
 /* ndim, flags, element type; then per dimension its size and lower bound. */
 enum { ARRAY_HEADER_BYTES = 20, ARRAY_EMPTY_BYTES = 12 };
