@@ -389,6 +389,19 @@ def test_dropping_lists_first_and_keeps_what_is_young(stack):
         assert {name for (name,) in left} == young
 
 
+def test_pruning_as_documented_takes_only_old_rows_of_the_default(stack):
+    readme = (ROOT / "migrations" / "README.md").read_text(encoding="utf-8")
+    (pruning,) = re.findall(r"(?ms)^ {4}(DELETE FROM .*?;)$", readme)
+    old, young, monthly = str(uuid.uuid4()), str(uuid.uuid4()), v7_at(month_start(0))
+    with fresh_database(stack.database_url, "prune") as own:
+        add_events(own, [old, young, monthly])
+        aged = "UPDATE provd.event_ledger SET applied_at = '2020-01-01' WHERE event_id <> %s"
+        own.rows(aged, young)
+        own.rows(pruning)
+        left = own.rows("SELECT event_id::text FROM provd.event_ledger")
+        assert {event_id for (event_id,) in left} == {young, monthly}
+
+
 def test_ledger_lookup_uses_the_index_of_each_partition(database):
     """As the worker asks: a cached plan that does not know the ids; it must survive a new month."""
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
