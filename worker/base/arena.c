@@ -68,6 +68,30 @@ void arena_reset(struct arena *arena)
     arena->used_bytes = 0;
 }
 
+struct arena_mark arena_mark(const struct arena *arena)
+{
+    return (struct arena_mark){arena->current, arena->current != NULL ? arena->current->used : 0,
+                               arena->used_bytes};
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+    struct arena_block *later = mark.block != NULL ? mark.block->next : arena->first;
+    for (; later != NULL; later = later->next) {
+        later->used = 0;
+        ASAN_POISON_MEMORY_REGION(later->bytes, later->capacity);
+    }
+    if (mark.block != NULL) {
+        mark.block->used = mark.block_used;
+        ASAN_POISON_MEMORY_REGION(mark.block->bytes + mark.block_used,
+                                  mark.block->capacity - mark.block_used);
+        arena->current = mark.block;
+    } else {
+        arena->current = arena->first;
+    }
+    arena->used_bytes = mark.used_bytes;
+}
+
 static _Noreturn void exhausted(struct arena *arena, size_t size)
 {
     if (arena->exhausted != NULL)

@@ -31,6 +31,15 @@ void arena_close(struct arena *arena);
 /* Forgets all allocations; keeps blocks for the next batch. */
 void arena_reset(struct arena *arena);
 
+/* A place to go back to: what was allocated after the mark is forgotten, what was before stays. A mark is
+ * good until a reset or a rewind to an earlier one. */
+struct arena_mark {
+    struct arena_block *block;
+    size_t block_used, used_bytes;
+};
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_rewind(struct arena *arena, struct arena_mark mark);
+
 /* Uninitialised memory aligned for any type; `size` 0 gives a valid pointer. Never NULL. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, alloc_size(2)));
 

@@ -33,3 +33,12 @@ void histogram_observe_us(struct histogram *histogram, int64_t duration_us)
 {
     histogram_observe(histogram, histogram_bounds_s, (double)duration_us / 1e6, duration_us);
 }
+
+enum stage_name stage_from_name(struct text name)
+{
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        if (text_equal_z(name, stage_names[i]))
+            return (enum stage_name)i;
+    }
+    return STAGE_DECODE;
+}

@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 typedef _Atomic uint64_t counter;
 typedef _Atomic int64_t gauge;
 
@@ -35,6 +37,7 @@ enum stage_name {
     STAGE_COUNT
 };
 extern const char *const stage_names[]; /* "CONSUME", "FRAME", ... */
+enum stage_name stage_from_name(struct text name); /* STAGE_DECODE for an unknown one */
 
 /* Cumulative histogram with the buckets of the conventions. */
 enum { HISTOGRAM_BUCKETS = 14 };

@@ -30,10 +30,28 @@ static size_t utf8_decode(const unsigned char *p, size_t len, uint32_t *ret_poin
     return need;
 }
 
+/* How many bytes at the start are ASCII without NUL, in steps of eight: nearly all that comes in. */
+static size_t ascii_run(const unsigned char *p, size_t len)
+{
+    const uint64_t low = UINT64_C(0x0101010101010101), high = low << 7;
+    size_t i = 0;
+    for (; len - i >= sizeof low; i += sizeof low) {
+        uint64_t eight;
+        memcpy(&eight, p + i, sizeof eight);
+        if ((eight & high) || ((eight - low) & high))
+            break;
+    }
+    return i;
+}
+
 bool text_is_utf8(struct text t)
 {
     const unsigned char *p = (const unsigned char *)t.data;
-    for (size_t i = 0; i < t.len;) {
+    for (size_t i = ascii_run(p, t.len); i < t.len;) {
+        if (p[i] > 0 && p[i] < 0x80) {
+            i++;
+            continue;
+        }
         uint32_t point;
         size_t len = utf8_decode(p + i, t.len - i, &point);
         if (len == 0 || point == 0)
@@ -59,7 +77,7 @@ bool text_has_control(struct text t, const char *allowed)
             continue;
         }
         if (is_control(point) &&
-            (point == 0 || point > 0x7f || strchr(allowed, (int)point) == NULL))
+            (point == 0 || point > 0x7f || allowed == NULL || strchr(allowed, (int)point) == NULL))
             return true;
         i += len;
     }

@@ -20,7 +20,7 @@ struct actor {
     struct text ticket;
 };
 
-/* Where a record came from. `source` is an index into the partitions of the batch; the timestamp is
+/* Where a record came from. `source` is the number of its partition; the timestamp is
  * the record's own (it judges expires_at, so that a replay decides the same). */
 struct position {
     int32_t source;

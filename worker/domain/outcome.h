@@ -39,6 +39,7 @@ bool outcome_uses_id(enum outcome_status status);
 struct memory {
     bool
         is_same_record; /* the coordinates are those of the event itself: it was processed before */
+    int32_t fence_id; /* of the first record's partition */
     struct text topic;  /* of the first record */
     int32_t partition;
     int64_t offset;

@@ -397,6 +397,12 @@ void *plan_new(struct plan *plan, const struct noun *noun)
     row->noun = noun;
     row->is_new = true;
     row->before = &made_by_event;
+    int64_t *revision = row_number(row, noun->revision_offset);
+    if (revision)
+        *revision = 1;
+    int64_t *updated_at = row_number(row, noun->updated_at_offset);
+    if (updated_at)
+        *updated_at = plan->event->occurred_at;
     rows_add(&plan->edited, plan->arena, row);
     return row;
 }

@@ -1,0 +1,72 @@
+#include "base/failpoint.h"
+
+#ifdef PROVD_FAIL_POINTS
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { NAMES_MAX = 32, NAME_LEN_MAX = 48, SPEC_LEN_MAX = 1024 };
+
+/* How often each point was hit in this process. */
+static struct {
+    char name[NAME_LEN_MAX];
+    long hits;
+} points[NAMES_MAX];
+
+static long count_hit(const char *name)
+{
+    for (int i = 0; i < NAMES_MAX; i++) {
+        if (!points[i].name[0])
+            snprintf(points[i].name, sizeof points[i].name, "%s", name);
+        if (strcmp(points[i].name, name) == 0)
+            return ++points[i].hits;
+    }
+    return 0;
+}
+
+/* The specification in force, into `spec`. */
+static void read_spec(char spec[SPEC_LEN_MAX])
+{
+    const char *path = getenv("PROVD_FAILPOINT_FILE");
+    const char *text = getenv("PROVD_FAILPOINTS");
+    snprintf(spec, SPEC_LEN_MAX, "%s", text ? text : "");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    if (!file)
+        return;
+    size_t len = fread(spec, 1, SPEC_LEN_MAX - 1, file);
+    spec[len] = '\0';
+    fclose(file);
+}
+
+static void act(const char *action)
+{
+    if (strncmp(action, "kill", 4) == 0)
+        kill(getpid(), SIGKILL);
+    else if (strncmp(action, "stop", 4) == 0)
+        kill(getpid(), SIGSTOP);
+    else if (strncmp(action, "sleep-", 6) == 0)
+        clock_sleep_ms(strtol(action + 6, NULL, 10));
+}
+
+void failpoint_hit(const char *name)
+{
+    char spec[SPEC_LEN_MAX];
+    long hits = count_hit(name);
+    size_t len = strlen(name);
+    char *rest = spec;
+    read_spec(spec);
+    for (char *item; (item = strsep(&rest, ",\n")) != NULL;) {
+        if (strncmp(item, name, len) != 0 || item[len] != '=')
+            continue;
+        const char *action = item + len + 1, *nth = strchr(action, ':');
+        if (hits == (nth ? strtol(nth + 1, NULL, 10) : 1))
+            act(action);
+    }
+}
+
+#endif

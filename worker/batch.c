@@ -1,0 +1,34 @@
+#include "batch.h"
+
+#include "wire/kafka.h"
+
+void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max)
+{
+    *batch = (struct batch){.count_max = count_max};
+    arena_init(&batch->arena, memory_bytes_max, memory_bytes_max);
+}
+
+void batch_reset(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        kafka_message_close(batch->records[i].message);
+    kafka_group_metadata_close(batch->group);
+    struct arena arena = batch->arena;
+    arena_reset(&arena);
+    *batch = (struct batch){.arena = arena, .count_max = batch->count_max};
+}
+
+void batch_close(struct batch *batch)
+{
+    batch_reset(batch);
+    arena_close(&batch->arena);
+}
+
+struct batch_source *batch_source(const struct batch *batch, size_t record)
+{
+    for (size_t s = 0; s < batch->source_count; s++) {
+        if (batch->sources[s].partition == batch->records[record].partition)
+            return &batch->sources[s];
+    }
+    return NULL;
+}

@@ -1,0 +1,107 @@
+/* The batch: the only thing that flows. Each stage fills in its own arrays, left to right:
+ *
+ *     consume: records, sources, group     decode: events, deaths     prepare: events[].prepared
+ *     apply: outcomes, outputs             publish: nothing, it sends outputs and offsets
+ *
+ * Everything in it lives in the batch's arena, but the messages, whose bytes records point into. */
+#ifndef PROVD_BATCH_H
+#define PROVD_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/counters.h"
+#include "base/text.h"
+#include "domain/event.h"
+#include "domain/outcome.h"
+
+struct kafka_message;
+struct kafka_group_metadata;
+
+/* A partition that this lane owns: what is known of it between batches. Owned by the lane. */
+struct partition {
+    int32_t partition;
+    int32_t fence_id;
+    int64_t epoch;          /* ours; another one in the fence row means that we lost it */
+    int64_t next_offset;    /* of the next record to read */
+    int64_t fence_offset;   /* as of the last committed transaction of the database */
+    int64_t published_upto; /* results below are known to be published */
+    int64_t
+        republish_below; /* results of records below were published before a rewind: marked so */
+    bool is_halted;
+    struct partition_counters *counters;
+};
+
+/* A record as it came. Views into the message. */
+struct record {
+    struct kafka_message *message;
+    struct partition *partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+    struct text key, value;
+    bool is_reread; /* below the fence: processed before */
+    bool is_replay; /* below published_upto: its result was published before */
+};
+
+/* Why a record is a dead letter. */
+struct death {
+    enum stage_name stage;
+    enum code code;
+    struct text message;
+    int64_t failed_at_us;
+    uint8_t value_hash[PAYLOAD_HASH_LEN];
+};
+
+/* The records of one partition in the batch. */
+struct batch_source {
+    struct partition *partition;
+    struct text topic;
+    int64_t next_offset; /* last + 1: what both sides commit */
+    size_t count;
+};
+
+/* A change record, ready to be published: value is frame, body, hash. */
+struct output_change {
+    struct text value;
+};
+
+/* What is to be published for a record. */
+struct output {
+    bool is_silent;     /* a replay: nothing is published */
+    struct text result; /* framed value; null for a dead letter */
+    struct uuid result_id;
+    struct output_change *changes;
+    size_t change_count;
+};
+
+struct batch {
+    struct arena arena;
+    size_t count; /* records */
+    size_t count_max;
+    size_t bytes;
+    int64_t started_us; /* monotonic, when its first record came */
+    int64_t now_us;     /* wall clock of the batch: applied_at of all its results */
+
+    struct record *records;
+    struct batch_source *sources; /* in order of partition */
+    size_t source_count;
+    struct kafka_group_metadata *group;
+
+    struct event **events; /* NULL: a dead letter */
+    struct death **deaths; /* NULL: an event */
+
+    struct outcome *outcomes;
+    struct output *outputs;
+};
+
+/* Arena and arrays for up to `count_max` records; memory comes with use. */
+void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max);
+/* Gives messages and metadata back and forgets everything; ready for the next records. */
+void batch_reset(struct batch *batch);
+void batch_close(struct batch *batch);
+/* The source that a record belongs to. */
+struct batch_source *batch_source(const struct batch *batch, size_t record);
+
+#endif

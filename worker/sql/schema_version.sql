@@ -1,0 +1,3 @@
+-- The version of the database schema.
+-- Columns: version
+SELECT provd.schema_version() AS version

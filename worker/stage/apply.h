@@ -1,0 +1,44 @@
+/* apply: ONE PostgreSQL transaction. Locks the fence rows, recalls known events from the ledger,
+ * loads the rows that new events touch, plans (domain/plan.h), stores the changes, advances the
+ * fence, commits. Its result depends on rows and events only: not on a clock (the batch brings its
+ * time), not on randomness, not on the size of the batch. */
+#ifndef PROVD_STAGE_APPLY_H
+#define PROVD_STAGE_APPLY_H
+
+#include "base/status.h"
+#include "batch.h"
+#include "domain/policy.h"
+#include "wire/outputs.h"
+#include "wire/postgres.h"
+#include "wire/store.h"
+
+/* What the stage works with. Owned by the lane, but the connection, which the stage opens again
+ * after it was lost. */
+struct apply {
+    struct postgres *pg;
+    const struct postgres_options *postgres_options;
+    const struct policy *policy;
+    struct output_maker *maker;
+    struct counters *counters;
+    struct id_supplies ids;
+    int lost_races; /* in a row, for the same batch */
+};
+
+/* The statements to prepare at connect. */
+extern const struct statement apply_statements[];
+
+/* Opens the connection when there is none that can be used. */
+enum status apply_connect(struct apply *apply, struct error *err);
+void apply_close(struct apply *apply);
+
+/* Applies records [0, count) and fills outcomes and outputs. RETRY: nothing is known to be
+ * committed; run it again (on a connection that is opened again by itself). A record that the
+ * database refuses becomes a dead letter, after the batch was unrolled to find it; its neighbours
+ * are applied. STATUS_FATAL with the code APPLY_FENCED: another worker owns a partition now; drop
+ * the batch. */
+enum status apply_run(struct apply *apply, struct batch *batch, struct error *err);
+extern const char apply_fenced[]; /* "FENCED" */
+/* VerifyPassword compared against a hash that has changed meanwhile: back to prepare. RETRY. */
+extern const char apply_stale[]; /* "STALE" */
+
+#endif

@@ -1,0 +1,27 @@
+/* Carries out a fan-out (domain/fanout.h): writes an audit row for each account that it changes,
+ * reading these through a cursor in pieces, and then runs the one set-based UPDATE. Memory does not
+ * grow with the number of accounts. */
+#ifndef PROVD_WIRE_FANOUT_H
+#define PROVD_WIRE_FANOUT_H
+
+#include "base/status.h"
+#include "domain/fanout.h"
+#include "wire/outputs.h"
+
+struct postgres;
+
+enum {
+    FANOUT_PIECE_ROWS = 2000,
+    FANOUT_INDEX_FIRST =
+        1000 /* of the audit rows in change ids; published records have lower ones */
+};
+
+/* Inside the batch's transaction, after what lies before the event was stored. Fills outcome->items
+ * and appends the record that is published for the domain to outcome->changes; the audit rows are
+ * in the database afterwards and `fence` has moved on past them. A dry run only counts. */
+enum status fanout_run(struct postgres *pg, struct output_maker *maker,
+                       const struct output_source *source, const struct event *event,
+                       struct outcome *outcome, struct fence_state *fence, struct arena *arena,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,171 @@
+#include "wire/store.h"
+
+#include "base/arena.h"
+#include "wire/postgres.h"
+#include "wire/rows.h"
+
+static int64_t count_new(const struct rows *rows)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        count += row_write_of(rows->items[i]) == ROW_INSERT;
+    return count;
+}
+
+static int64_t blocks_needed(const struct id_supply *supply, int64_t count)
+{
+    int64_t missing = count - (supply->end - supply->next);
+    return missing <= 0 ? 0 : (missing + ID_BLOCK - 1) / ID_BLOCK;
+}
+
+static enum status send_draw(struct postgres *pg, const char *statement, int64_t blocks,
+                             struct arena *arena, struct error *err)
+{
+    struct param param = param_int4(arena, blocks);
+    return blocks ? postgres_send(pg, statement, &param, 1, err) : STATUS_OK;
+}
+
+/* The ids in hand first, then those of the drawn blocks. */
+struct drawing {
+    struct id_supply *supply;
+    struct result *blocks;
+    int block;
+};
+
+static int64_t next_id(struct drawing *drawing)
+{
+    struct id_supply *supply = drawing->supply;
+    if (supply->next == supply->end) {
+        int64_t block = result_int(drawing->blocks, drawing->block++, 0);
+        supply->next = (block - 1) * ID_BLOCK + 1;
+        supply->end = supply->next + ID_BLOCK;
+    }
+    return supply->next++;
+}
+
+static void number_accounts(struct working_set *set, struct drawing *drawing)
+{
+    for (size_t i = 0; i < set->account_rows.count; i++) {
+        struct account *account = (struct account *)set->account_rows.items[i];
+        if (row_write_of(&account->row) == ROW_INSERT)
+            account->account_id = next_id(drawing);
+        account->tombstone = account_is_live(account) ? 0 : account->account_id;
+    }
+}
+
+static void number_services(struct working_set *set, struct drawing *drawing)
+{
+    for (size_t i = 0; i < set->service_rows.count; i++) {
+        struct service *service = (struct service *)set->service_rows.items[i];
+        if (row_write_of(&service->row) == ROW_INSERT)
+            service->service_id = next_id(drawing);
+    }
+}
+
+static enum status read_blocks(struct postgres *pg, int64_t blocks, struct drawing *drawing,
+                               struct error *err)
+{
+    return blocks ? postgres_result(pg, &drawing->blocks, err) : STATUS_OK;
+}
+
+enum status store_draw_ids(struct postgres *pg, struct working_set *set,
+                           struct id_supplies *supplies, struct error *err)
+{
+    int64_t account_blocks = blocks_needed(&supplies->accounts, count_new(&set->account_rows));
+    int64_t service_blocks = blocks_needed(&supplies->services, count_new(&set->service_rows));
+    struct drawing accounts = {.supply = &supplies->accounts};
+    struct drawing services = {.supply = &supplies->services};
+    enum status status = STATUS_OK;
+    if (account_blocks || service_blocks) {
+        status = send_draw(pg, "draw_account_ids", account_blocks, set->arena, err);
+        if (status == STATUS_OK)
+            status = send_draw(pg, "draw_service_ids", service_blocks, set->arena, err);
+        if (status == STATUS_OK)
+            status = postgres_sync(pg, err);
+        if (status == STATUS_OK)
+            status = read_blocks(pg, account_blocks, &accounts, err);
+        if (status == STATUS_OK)
+            status = read_blocks(pg, service_blocks, &services, err);
+        if (status == STATUS_OK)
+            status = postgres_drain(pg, err);
+    }
+    if (status == STATUS_OK) {
+        number_accounts(set, &accounts);
+        number_services(set, &services);
+    }
+    result_close(accounts.blocks);
+    result_close(services.blocks);
+    return status;
+}
+
+/* --- writing ------------------------------------------------------------------------------------
+ */
+
+/* Which rows are written how; in the order in which locks are taken everywhere. */
+struct writing {
+    const struct noun *noun;
+    size_t rows_offset; /* in struct working_set */
+    const char *delete_statement, *update_statement;
+};
+
+#define ROWS(member) offsetof(struct working_set, member)
+static const struct writing writings[] = {
+    {&context_noun, ROWS(context_rows), "delete_contexts", "update_contexts"},
+    {&domain_noun, ROWS(domain_rows), "delete_domains", "update_domains"},
+    {&account_noun, ROWS(account_rows), "delete_accounts", "update_accounts"},
+    {&service_noun, ROWS(service_rows), "delete_services", NULL},
+    {&recovery_noun, ROWS(recovery_rows), "delete_recoveries", NULL},
+};
+enum { WRITING_COUNT = sizeof writings / sizeof *writings };
+
+static struct rows *rows_of(const struct writing *writing, struct working_set *set)
+{
+    return (struct rows *)((char *)set + writing->rows_offset);
+}
+
+/* Domains refer to contexts: domains go before contexts go, contexts come before domains come. */
+static enum status send_deletes(struct postgres *pg, struct working_set *set,
+                                struct rows_requests *requests, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int i = WRITING_COUNT - 1; i >= 0 && status == STATUS_OK; i--)
+        status = rows_send_delete(pg, writings[i].delete_statement, writings[i].noun,
+                                  rows_of(&writings[i], set), set->arena, requests, err);
+    return status;
+}
+
+static enum status send_updates(struct postgres *pg, struct working_set *set,
+                                struct rows_requests *requests, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < WRITING_COUNT && status == STATUS_OK; i++) {
+        if (writings[i].update_statement)
+            status = rows_send_update(pg, writings[i].update_statement, writings[i].noun,
+                                      rows_of(&writings[i], set), set->arena, requests, err);
+    }
+    return status;
+}
+
+static enum status copy_new(struct postgres *pg, struct working_set *set, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < WRITING_COUNT && status == STATUS_OK; i++)
+        status = rows_copy(pg, writings[i].noun, rows_of(&writings[i], set), set->arena, err);
+    return status;
+}
+
+enum status store_rows(struct postgres *pg, struct working_set *set, struct error *err)
+{
+    struct rows_requests requests = {.count = 0};
+    enum status status = send_deletes(pg, set, &requests, err);
+    if (status == STATUS_OK)
+        status = send_updates(pg, set, &requests, err);
+    if (status == STATUS_OK && requests.count) {
+        status = postgres_sync(pg, err);
+        if (status == STATUS_OK)
+            status = rows_read_requests(pg, &requests, err);
+        if (status == STATUS_OK)
+            status = postgres_drain(pg, err);
+    }
+    return status == STATUS_OK ? copy_new(pg, set, err) : status;
+}
