@@ -45,11 +45,11 @@ _Static_assert(RESULT_FRAMING_SINGLE_OBJECT == 2 && REWOUND_REWIND == 1 && SERVI
 
 /* clang-format off */
 const struct setting settings[] = {
+    {INT("lanes", lanes, "1", 1, 64,
+         "How many lanes (processes, each with a consumer, a producer and a database connection) run here.")},
     {STRING("worker.name", worker_name, "",
             "The name of this worker in results, logs and the transactional id. Two workers of one group "
             "must not share it, and it must stay the same over restarts. Not set: the host name.")},
-    {INT("lanes", lanes, "1", 1, 64,
-         "How many lanes (processes, each with a consumer, a producer and a database connection) run here.")},
 
     {STRING("kafka.brokers", kafka.brokers, "",
             "Bootstrap brokers, host:port separated by commas. Must be set.")},
