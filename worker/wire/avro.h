@@ -1,8 +1,8 @@
 /* Reading events and writing results and change records in Avro: the only owner of <avro.h>.
  *
- * Decoding uses the writer's schema and picks fields by name (avro-c's resolver maps a reordered enum
- * to the wrong symbol); the mapping from a schema to the tables of fields is made once per schema.
- * Hostile bytes are expected: see pitfalls.md. */
+ * Decoding uses the writer's schema and picks fields by name (avro-c's resolver maps a reordered
+ * enum to the wrong symbol); the mapping from a schema to the tables of fields is made once per
+ * schema. Hostile bytes are expected: see pitfalls.md. */
 #ifndef PROVD_WIRE_AVRO_H
 #define PROVD_WIRE_AVRO_H
 
@@ -16,15 +16,16 @@
 
 struct arena;
 
-/* Installs the size-capped allocator; once per process, before anything else here. While an event is
- * read, no allocation is larger than `allocation_bytes_max`; give it the largest event. */
+/* Installs the size-capped allocator; once per process, before anything else here. While an event
+ * is read, no allocation is larger than `allocation_bytes_max`; give it the largest event. */
 void avro_start(size_t allocation_bytes_max);
 
-/* A writer's schema, parsed, checked (no recursion, no items without bytes) and mapped to the tables of
- * fields. It holds the state of the decoding, so one thread at a time uses it. */
+/* A writer's schema, parsed, checked (no recursion, no items without bytes) and mapped to the
+ * tables of fields. It holds the state of the decoding, so one thread at a time uses it. */
 struct writer_schema;
-/* NULL when events cannot be read with it: `err` then says where in the schema and why. That is a property
- * of the record that names the schema, not an error of the world. Close with writer_schema_close. */
+/* NULL when events cannot be read with it: `err` then says where in the schema and why. That is a
+ * property of the record that names the schema, not an error of the world. Close with
+ * writer_schema_close. */
 struct writer_schema *writer_schema_compile(struct text json, struct error *err);
 void writer_schema_close(struct writer_schema *schema); /* NULL is fine */
 
@@ -39,13 +40,14 @@ struct decode_limits {
     size_t items_max;        /* of any array or map */
 };
 
-/* Decodes one event body into `event`: envelope fields, kind, payload, payload hash; `event_id` itself is
- * left to event_check. All of `body` must be consumed. Strings are copied into the arena, NUL-terminated.
- * Judges the bytes, not the event (event_check does that), with these exceptions, since their text is not
- * kept: a UUID that is none, an unknown word in a mask and an unknown type of secret set `event->fault`. */
+/* Decodes one event body into `event`: envelope fields, kind, payload, payload hash; `event_id`
+ * itself is left to event_check. All of `body` must be consumed. Strings are copied into the arena,
+ * NUL-terminated. Judges the bytes, not the event (event_check does that), with these exceptions,
+ * since their text is not kept: a UUID that is none, an unknown word in a mask and an unknown type
+ * of secret set `event->fault`. */
 void avro_decode_event(struct writer_schema *schema, struct text body,
-                       const struct decode_limits *limits, struct arena *arena,
-                       struct event *event, struct unreadable *unreadable);
+                       const struct decode_limits *limits, struct arena *arena, struct event *event,
+                       struct unreadable *unreadable);
 
 /* --- what we write ---------------------------------------------------------------------------- */
 
@@ -95,23 +97,31 @@ struct change_facts {
     int64_t recorded_at;
 };
 
-/* Encoders for the embedded schemas, with their values made once and used again. */
+/* Encoders for the embedded schemas, with their values made once and used again. One thread at a
+ * time. */
 struct encoder;
+/* FATAL: the embedded schemas lack something that we write. */
 enum status encoder_open(struct encoder **ret_encoder, struct error *err);
-void encoder_close(struct encoder *encoder);
+void encoder_close(struct encoder *encoder); /* NULL is fine */
 /* Appends prefix and body. The buffer's `failed` says that it was too small a ceiling. */
 void encode_result(struct encoder *encoder, const struct framing *framing,
                    const struct result_facts *facts, struct arena *arena, struct buffer *out);
 /* Appends the body of a change record without its last field, `hash` (rulings.md, 22). */
 void encode_change_body(struct encoder *encoder, const struct change_facts *facts,
                         struct arena *arena, struct buffer *out);
-/* Reads a stored result (framing included) back, with the embedded schema or with `schema` when it is
- * an older one. False when it cannot be read. */
+
+/* Says which schema results with this framing were written with: the present one, and any that
+ * stored results may still have. Needed before decode_first_result. FATAL: no schema, or too many.
+ */
+enum status encoder_know_results(struct encoder *encoder, const struct framing *framing,
+                                 const char *schema_json, struct error *err);
+/* Reads a stored result (framing included) back. False when its framing is not known or its bytes
+ * are broken; texts are in the arena. */
 bool decode_first_result(struct encoder *encoder, struct text framed, struct arena *arena,
                          struct first_result *ret_first);
 
-/* CRC-64-AVRO of the parsing canonical form (Avro specification, "Schema Fingerprints"). False when the
- * text is no schema. Little-endian bytes in single-object encoding. */
+/* CRC-64-AVRO of the parsing canonical form (Avro specification, "Schema Fingerprints"). False when
+ * the text is no schema. Little-endian bytes in single-object encoding. */
 bool schema_fingerprint(struct text json, uint64_t *ret_fingerprint);
 /* Appends the parsing canonical form. False when the text is no schema or does not fit. */
 bool schema_canonical(struct text json, struct buffer *out);

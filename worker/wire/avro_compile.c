@@ -1,0 +1,635 @@
+/* From the text of a writer's schema to a tree of nodes that says, for each value in the order of
+ * the bytes, where it belongs in struct event.
+ *
+ * Two constructs are read by avro-c as others with the same encoding, because its reader narrows or
+ * hides what must be checked: a union is a record of a long (the branch number, which avro-c would
+ * cut to 32 bits) and the branch; an enum is a long (for the same reason); a map is an array of
+ * records of a string (its key, whose length avro-c would drop) and a value. */
+#include "wire/avro_names.h"
+#include "wire/avro_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SCHEMA_NODES_MAX = 50000, /* named types that use others many times would grow without end */
+    SCHEMA_MEMORY_MAX = 32 << 20,
+    FIXED_BYTES_MAX = 1 << 16,
+    FIELD_NAME_MAX = 255,
+    PATH_SHOWN_MAX = 200,
+};
+
+struct compiling {
+    struct writer_schema *schema;
+    struct arena *arena; /* the schema's */
+    struct names names;
+    size_t nodes;
+    struct error *err;
+};
+
+/* Where the schema that is to be compiled stands. */
+struct site {
+    struct node *parent;
+    const char *name;
+    const char *space; /* the namespace around it */
+    const struct field *field;
+    size_t offset;
+    bool is_item; /* of the array that feeds `field` */
+    int depth;
+};
+
+static struct node *compile_schema(struct compiling *c, const json_t *schema,
+                                   const struct site *site);
+
+/* --- places that are made of several values -----------------------------------------------------
+ */
+
+static const struct field ref_fields[] = {
+    {.name = "address", .type = FIELD_TEXT, .offset = offsetof(struct ref, address)},
+    {.name = "uuid", .type = FIELD_UUID, .offset = offsetof(struct ref, uuid)},
+    {.type = FIELD_END},
+};
+
+static const struct field password_hash_fields[] = {
+    {.name = "hash", .type = FIELD_TEXT, .offset = offsetof(struct secret, hash)},
+    {.type = FIELD_END},
+};
+
+static const struct field sealed_secret_fields[] = {
+    {.name = "key_id", .type = FIELD_TEXT, .offset = offsetof(struct secret, key_id)},
+    {.name = "ciphertext", .type = FIELD_BYTES, .offset = offsetof(struct secret, ciphertext)},
+    {.type = FIELD_END},
+};
+
+static const struct field generated_password_fields[] = {
+    {.name = "length", .type = FIELD_INT, .offset = offsetof(struct secret, length)},
+    {.name = "key_id", .type = FIELD_TEXT, .offset = offsetof(struct secret, key_id)},
+    {.name = "public_key", .type = FIELD_BYTES, .offset = offsetof(struct secret, public_key)},
+    {.type = FIELD_END},
+};
+
+static const struct {
+    const char *record;
+    enum secret_type type;
+    const struct field *fields;
+} secret_records[] = {
+    {"PasswordHash", SECRET_HASH, password_hash_fields},
+    {"SealedSecret", SECRET_SEALED, sealed_secret_fields},
+    {"GeneratedPassword", SECRET_GENERATED, generated_password_fields},
+};
+
+static const struct field payload_field = {.name = "payload", .type = FIELD_PAYLOAD};
+static const struct field root_field = {.name = "", .type = FIELD_EVENT};
+
+/* --- the tree -----------------------------------------------------------------------------------
+ */
+
+static void *fail(struct compiling *c, const struct site *site, const char *reason)
+{
+    struct node here = {.name = site->name, .parent = site->parent};
+    char path[PATH_SHOWN_MAX];
+
+    error_set(c->err, STATUS_FATAL, NULL, "unusable schema: %s: %s",
+              node_path(&here, path, sizeof path), reason);
+    return NULL;
+}
+
+static struct node *node_new(struct compiling *c, const struct site *site, avro_type_t type,
+                             enum take take)
+{
+    struct node *node;
+
+    if (c->nodes++ >= SCHEMA_NODES_MAX)
+        return fail(c, site, "the schema is too large when its named types are expanded");
+    node = ARENA_NEW(c->arena, struct node);
+    node->type = type;
+    node->take = take;
+    node->name = text_copy(c->arena, text_from(site->name)).data;
+    node->parent = site->parent;
+    node->field = site->field;
+    node->offset = site->offset;
+    return node;
+}
+
+/* The site of a part of `node` that feeds nothing yet. */
+static struct site site_below(struct node *node, const struct site *site, const char *name,
+                              const char *space)
+{
+    return (struct site){.parent = node, .name = name, .space = space, .depth = site->depth + 1};
+}
+
+/* --- scalars ------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *name;
+    avro_type_t type;
+} primitives[] = {
+    {"null", AVRO_NULL},   {"boolean", AVRO_BOOLEAN}, {"int", AVRO_INT32},
+    {"long", AVRO_INT64},  {"float", AVRO_FLOAT},     {"double", AVRO_DOUBLE},
+    {"bytes", AVRO_BYTES}, {"string", AVRO_STRING},
+};
+
+/* How a value of that type gets into a place; TAKE_NOTHING: it cannot. Other than null, which
+ * leaves the place as it is. */
+static enum take take_of_scalar(const struct field *field, avro_type_t type, const char *logical)
+{
+    bool is_string = type == AVRO_STRING;
+
+    switch ((int)field->type) {
+    case FIELD_TEXT:
+    case FIELD_NAME:
+    case FIELD_NOTE:
+    case FIELD_ADDRESS:
+    case FIELD_DOMAIN:
+        return is_string || type == AVRO_BYTES ? TAKE_TEXT : TAKE_NOTHING;
+    case FIELD_BYTES:
+        return type == AVRO_BYTES ? TAKE_BYTES : TAKE_NOTHING;
+    case FIELD_INT:
+        return type == AVRO_INT32 || type == AVRO_INT64 ? TAKE_INT : TAKE_NOTHING;
+    case FIELD_BOOL:
+        return type == AVRO_BOOLEAN ? TAKE_INT : TAKE_NOTHING;
+    case FIELD_TIME:
+        if (type != AVRO_INT64)
+            return TAKE_NOTHING;
+        if (logical == NULL || strcmp(logical, "timestamp-micros") == 0)
+            return TAKE_INT;
+        return strcmp(logical, "timestamp-millis") == 0 ? TAKE_MILLISECONDS : TAKE_NOTHING;
+    case FIELD_ENUM:
+        return is_string ? TAKE_SYMBOL : TAKE_NOTHING;
+    case FIELD_UUID:
+        return is_string ? TAKE_UUID : TAKE_NOTHING;
+    case FIELD_SECRET:
+        return is_string ? TAKE_SECRET_TEXT : TAKE_NOTHING;
+    default:
+        return TAKE_NOTHING;
+    }
+}
+
+static enum take take_of_item(const struct field *field, avro_type_t type)
+{
+    if (type != AVRO_STRING)
+        return TAKE_NOTHING;
+    return field->type == FIELD_TEXTS ? TAKE_ITEM : TAKE_BIT_NAME;
+}
+
+static struct node *compile_primitive(struct compiling *c, const char *name, const char *logical,
+                                      const struct site *site)
+{
+    enum take take = TAKE_NOTHING;
+    struct node *node;
+    size_t i = 0;
+
+    while (strcmp(primitives[i].name, name) != 0)
+        i++;
+    if (site->field != NULL && primitives[i].type != AVRO_NULL) {
+        take = site->is_item ? take_of_item(site->field, primitives[i].type)
+                             : take_of_scalar(site->field, primitives[i].type, logical);
+        if (take == TAKE_NOTHING)
+            return fail(c, site, "its type cannot hold what is meant by this field");
+    }
+    node = node_new(c, site, primitives[i].type, take);
+    if (node != NULL)
+        node->can_be_empty = primitives[i].type == AVRO_NULL;
+    return node;
+}
+
+/* --- records ------------------------------------------------------------------------------------
+ */
+
+const struct field *fields_find(const struct field *fields, const char *name, size_t *offset)
+{
+    for (const struct field *field = fields; field->type != FIELD_END; field++) {
+        if (field->name != NULL && strcmp(field->name, name) == 0) {
+            *offset += field->offset;
+            return field;
+        }
+        if (field->type == FIELD_INLINE) {
+            size_t inner = *offset + field->offset;
+            const struct field *found = fields_find(field->fields, name, &inner);
+
+            if (found != NULL) {
+                *offset = inner;
+                return found;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What the fields of a record feed, and what the record itself does; false when it fits nowhere. */
+static bool record_fits(const struct field *field, const char *name, struct node *node,
+                        const struct field **ret_fields)
+{
+    switch (field != NULL ? (int)field->type : FIELD_END) {
+    case FIELD_END:
+        return true;
+    case FIELD_EVENT:
+        *ret_fields = event_fields;
+        return true;
+    case FIELD_PAYLOAD:
+        node->kind = kind_find(text_from(name));
+        node->take = node->kind != NULL ? TAKE_PAYLOAD : TAKE_PAYLOAD_UNKNOWN;
+        *ret_fields = node->kind != NULL ? node->kind->fields : NULL;
+        return true;
+    case FIELD_REF:
+        *ret_fields = ref_fields;
+        return true;
+    case FIELD_RECORD:
+        node->take = TAKE_STRUCT;
+        *ret_fields = field->fields;
+        return true;
+    case FIELD_INLINE:
+        *ret_fields = field->fields;
+        return true;
+    case FIELD_SECRET:
+        node->take = TAKE_SECRET_UNKNOWN;
+        for (size_t i = 0; i < sizeof secret_records / sizeof secret_records[0]; i++) {
+            if (strcmp(secret_records[i].record, name) == 0) {
+                node->take = TAKE_SECRET;
+                node->secret = secret_records[i].type;
+                *ret_fields = secret_records[i].fields;
+            }
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct node *compile_field(struct compiling *c, const json_t *json, struct node *record,
+                                  const struct field *fields, const struct site *site)
+{
+    const char *name = json_member_z(json, "name");
+    struct site below = site_below(record, site, name, site->space);
+
+    if (name == NULL || !names_is_word(name) || strlen(name) > FIELD_NAME_MAX)
+        return fail(c, site, "a field has no valid name");
+    if (fields == event_fields && strcmp(name, payload_field.name) == 0)
+        below.field = &payload_field;
+    else if (fields != NULL)
+        below.field = fields_find(fields, name, &below.offset);
+    return compile_schema(c, json_object_get(json, "type"), &below);
+}
+
+/* `site->space` is the record's own namespace here. */
+static struct node *compile_record(struct compiling *c, const json_t *definition, const char *name,
+                                   const struct site *site)
+{
+    const json_t *json_fields = json_object_get(definition, "fields");
+    struct node *node = node_new(c, site, AVRO_RECORD, TAKE_NOTHING);
+    const struct field *fields = NULL;
+
+    if (node == NULL)
+        return NULL;
+    if (!json_is_array(json_fields))
+        return fail(c, site, "a record has no fields");
+    if (site->is_item || !record_fits(site->field, name, node, &fields))
+        return fail(c, site, "a record cannot hold what is meant by this field");
+    node->child_count = json_array_size(json_fields);
+    node->children = ARENA_ARRAY(c->arena, struct node *, node->child_count);
+    node->can_be_empty = true;
+    for (size_t i = 0; i < node->child_count; i++) {
+        node->children[i] = compile_field(c, json_array_get(json_fields, i), node, fields, site);
+        if (node->children[i] == NULL)
+            return NULL;
+        node->can_be_empty = node->can_be_empty && node->children[i]->can_be_empty;
+    }
+    return node;
+}
+
+/* --- enums and fixed ----------------------------------------------------------------------------
+ */
+
+static int32_t symbol_index(const char *const *symbols, const char *symbol)
+{
+    for (int32_t i = 0; symbols != NULL && symbols[i] != NULL; i++)
+        if (strcmp(symbols[i], symbol) == 0)
+            return i;
+    return ENUM_UNKNOWN;
+}
+
+static struct node *compile_enum(struct compiling *c, const json_t *definition,
+                                 const struct site *site)
+{
+    const json_t *symbols = json_object_get(definition, "symbols");
+    struct node *node = node_new(c, site, AVRO_INT64, TAKE_NOTHING);
+
+    if (node == NULL)
+        return NULL;
+    if (site->field != NULL) {
+        if (!(site->is_item ? site->field->type == FIELD_MASK : site->field->type == FIELD_ENUM))
+            return fail(c, site, "an enum cannot hold what is meant by this field");
+        node->take = site->is_item ? TAKE_BIT : TAKE_ENUM;
+    }
+    node->symbol_count = json_array_size(symbols);
+    c->nodes += node->symbol_count;
+    if (node->symbol_count == 0 || c->nodes > SCHEMA_NODES_MAX)
+        return fail(c, site, "an enum has no symbols or too many");
+    node->symbols = ARENA_ARRAY(c->arena, int32_t, node->symbol_count);
+    for (size_t i = 0; i < node->symbol_count; i++) {
+        const char *symbol = json_string_value(json_array_get(symbols, i));
+
+        if (symbol == NULL || !names_is_word(symbol))
+            return fail(c, site, "an enum has a symbol that is no valid name");
+        node->symbols[i] = symbol_index(site->field != NULL ? site->field->symbols : NULL, symbol);
+    }
+    return node;
+}
+
+static struct node *compile_fixed(struct compiling *c, const json_t *definition,
+                                  const struct site *site)
+{
+    struct node *node = node_new(c, site, AVRO_FIXED, TAKE_NOTHING);
+    int64_t size;
+
+    if (node == NULL)
+        return NULL;
+    if (site->field != NULL)
+        return fail(c, site, "a fixed cannot hold what is meant by this field");
+    if (!json_member_int64(definition, "size", &size) || size < 1 || size > FIXED_BYTES_MAX)
+        return fail(c, site, "a fixed has no size from 1 to 65536");
+    node->fixed = avro_schema_fixed("fixed", size);
+    node->next_fixed = c->schema->fixed_nodes;
+    c->schema->fixed_nodes = node;
+    return node;
+}
+
+/* --- arrays, maps, unions -----------------------------------------------------------------------
+ */
+
+static struct node *list_new(struct compiling *c, const struct site *site, enum take take)
+{
+    struct node *list = node_new(c, site, AVRO_ARRAY, take);
+
+    if (list == NULL)
+        return NULL;
+    list->is_list = true;
+    list->child_count = 1;
+    list->children = ARENA_ARRAY(c->arena, struct node *, 1);
+    return list;
+}
+
+static struct node *compile_array(struct compiling *c, const json_t *object,
+                                  const struct site *site)
+{
+    bool is_mask = site->field != NULL && site->field->type == FIELD_MASK;
+    struct node *list = list_new(c, site, is_mask ? TAKE_MASK : TAKE_NOTHING);
+    struct site below = site_below(list, site, NULL, site->space);
+
+    if (list == NULL)
+        return NULL;
+    if (site->field != NULL) {
+        if (site->is_item || (!is_mask && site->field->type != FIELD_TEXTS))
+            return fail(c, site, "an array cannot hold what is meant by this field");
+        below.field = site->field;
+        below.is_item = true;
+    }
+    list->children[0] = compile_schema(c, json_object_get(object, "items"), &below);
+    if (list->children[0] == NULL)
+        return NULL;
+    if (list->children[0]->can_be_empty)
+        return fail(c, site, "an array of items that take no bytes could be of any length");
+    return list;
+}
+
+static struct node *compile_map(struct compiling *c, const json_t *object, const struct site *site)
+{
+    struct node *list = list_new(c, site, TAKE_NOTHING);
+    struct site below = site_below(list, site, NULL, site->space);
+    struct node *entry;
+
+    if (list == NULL)
+        return NULL;
+    if (site->field != NULL)
+        return fail(c, site, "a map cannot hold what is meant by this field");
+    entry = list->children[0] = node_new(c, &below, AVRO_RECORD, TAKE_NOTHING);
+    if (entry == NULL)
+        return NULL;
+    entry->child_count = 2;
+    entry->children = ARENA_ARRAY(c->arena, struct node *, 2);
+    below.parent = entry;
+    entry->children[0] = node_new(c, &below, AVRO_STRING, TAKE_NOTHING);
+    if (entry->children[0] == NULL)
+        return NULL;
+    entry->children[1] = compile_schema(c, json_object_get(object, "values"), &below);
+    return entry->children[1] != NULL ? list : NULL;
+}
+
+static struct node *compile_union(struct compiling *c, const json_t *branches,
+                                  const struct site *site)
+{
+    struct node *node = node_new(c, site, AVRO_RECORD, TAKE_NOTHING);
+    struct site below = site_below(node, site, NULL, site->space);
+
+    if (node == NULL)
+        return NULL;
+    node->is_union = true;
+    node->selector = node_new(c, &below, AVRO_INT64, TAKE_BRANCH);
+    node->child_count = json_array_size(branches);
+    if (node->selector == NULL)
+        return NULL;
+    if (node->child_count == 0)
+        return fail(c, site, "a union has no branches");
+    node->children = ARENA_ARRAY(c->arena, struct node *, node->child_count);
+    below.field = site->field;
+    below.is_item = site->is_item;
+    for (size_t i = 0; i < node->child_count; i++) {
+        const json_t *branch = json_array_get(branches, i);
+
+        if (json_is_array(branch))
+            return fail(c, site, "a union stands directly in a union");
+        node->children[i] = compile_schema(c, branch, &below);
+        if (node->children[i] == NULL)
+            return NULL;
+    }
+    return node;
+}
+
+/* --- named types --------------------------------------------------------------------------------
+ */
+
+static const char *short_name(const char *fullname)
+{
+    const char *dot = strrchr(fullname, '.');
+
+    return dot != NULL ? dot + 1 : fullname;
+}
+
+/* Branches are named in messages by their record. */
+static bool is_branch(const struct site *site)
+{
+    return site->name == NULL && site->parent != NULL && site->parent->is_union;
+}
+
+static struct node *compile_named(struct compiling *c, struct named_type *named,
+                                  const struct site *site)
+{
+    const char *type = json_member_z(named->definition, "type");
+    char space[AVRO_FULLNAME_MAX + 1];
+    struct site inner = *site;
+    struct node *node;
+
+    if (named->is_open)
+        return fail(c, site,
+                    "the type contains itself: no depth of such an event could be bounded");
+    names_space(named->fullname, space);
+    inner.space = space;
+    if (is_branch(site))
+        inner.name = short_name(named->fullname);
+    named->is_open = true;
+    if (strcmp(type, "enum") == 0)
+        node = compile_enum(c, named->definition, &inner);
+    else if (strcmp(type, "fixed") == 0)
+        node = compile_fixed(c, named->definition, &inner);
+    else
+        node = compile_record(c, named->definition, short_name(named->fullname), &inner);
+    named->is_open = false;
+    return node;
+}
+
+static struct node *compile_definition(struct compiling *c, const json_t *definition,
+                                       const struct site *site)
+{
+    char fullname[AVRO_FULLNAME_MAX + 1];
+    struct named_type *named;
+
+    if (!names_of_definition(definition, site->space, fullname))
+        return fail(c, site, "a record, enum or fixed has no valid name");
+    named = names_add(&c->names, fullname, definition);
+    if (named == NULL)
+        return fail(c, site, "a type is defined twice, or there are too many");
+    return compile_named(c, named, site);
+}
+
+static struct node *compile_name(struct compiling *c, const char *name, const char *logical,
+                                 const struct site *site)
+{
+    char fullname[AVRO_FULLNAME_MAX + 1];
+    struct named_type *named;
+
+    if (names_is_primitive(name))
+        return compile_primitive(c, name, logical, site);
+    named = names_resolve(name, site->space, fullname) ? names_find(&c->names, fullname) : NULL;
+    if (named == NULL)
+        return fail(c, site, "its type is not defined anywhere before it");
+    return compile_named(c, named, site);
+}
+
+static struct node *compile_object(struct compiling *c, const json_t *object,
+                                   const struct site *site)
+{
+    const json_t *type = json_object_get(object, "type");
+    const char *name = json_string_value(type);
+
+    if (name == NULL) {
+        struct site deeper = *site;
+
+        deeper.depth++;
+        return compile_schema(c, type, &deeper);
+    }
+    if (strcmp(name, "array") == 0)
+        return compile_array(c, object, site);
+    if (strcmp(name, "map") == 0)
+        return compile_map(c, object, site);
+    if (strcmp(name, "record") == 0 || strcmp(name, "error") == 0 || strcmp(name, "enum") == 0 ||
+        strcmp(name, "fixed") == 0)
+        return compile_definition(c, object, site);
+    return compile_name(c, name, json_member_z(object, "logicalType"), site);
+}
+
+static struct node *compile_schema(struct compiling *c, const json_t *schema,
+                                   const struct site *site)
+{
+    if (site->depth > AVRO_SCHEMA_DEPTH_MAX)
+        return fail(c, site, "types are nested too deeply");
+    if (json_is_string(schema))
+        return compile_name(c, json_string_value(schema), NULL, site);
+    if (json_is_array(schema))
+        return compile_union(c, schema, site);
+    if (json_is_object(schema))
+        return compile_object(c, schema, site);
+    return fail(c, site, "it has no type");
+}
+
+/* --- the whole ----------------------------------------------------------------------------------
+ */
+
+static bool has_field(const struct node *record, const char *name)
+{
+    for (size_t i = 0; i < record->child_count; i++)
+        if (strcmp(record->children[i]->name, name) == 0 && record->children[i]->field != NULL)
+            return true;
+    return false;
+}
+
+static struct node *compile_root(struct compiling *c, const json_t *document)
+{
+    struct site site = {.space = "", .field = &root_field};
+    struct node *root = compile_schema(c, document, &site);
+
+    if (root == NULL)
+        return NULL;
+    if (root->type != AVRO_RECORD || root->is_union || !has_field(root, "payload") ||
+        !has_field(root, "event_id"))
+        return fail(c, &site, "it is no record with the fields event_id and payload");
+    return root;
+}
+
+static struct writer_schema *schema_new(void)
+{
+    struct writer_schema *schema = calloc(1, sizeof *schema);
+
+    if (schema == NULL)
+        return NULL;
+    avro_memory_end_scratch(); /* an arena that was exhausted may have left it on */
+    arena_init(&schema->arena, SCHEMA_MEMORY_MAX, SCHEMA_MEMORY_MAX);
+    schema->reader = avro_reader_memory("", 0);
+    return schema;
+}
+
+static bool schema_fill(struct writer_schema *schema, struct text json, struct error *err)
+{
+    struct compiling c = {.schema = schema, .arena = &schema->arena, .err = err};
+    json_t *document = json_from_text(json, AVRO_SCHEMA_BYTES_MAX, err);
+
+    if (document == NULL) {
+        error_prefix(err, STATUS_FATAL, "unusable schema");
+        return false;
+    }
+    if (names_open(&c.names))
+        schema->root = compile_root(&c, document);
+    else
+        error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
+    names_close(&c.names);
+    json_decref(document);
+    return schema->root != NULL;
+}
+
+struct writer_schema *writer_schema_compile(struct text json, struct error *err)
+{
+    struct writer_schema *schema = schema_new();
+
+    assert(avro_memory_is_started());
+    if (schema == NULL) {
+        error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
+        return NULL;
+    }
+    if (!schema_fill(schema, json, err)) {
+        writer_schema_close(schema);
+        return NULL;
+    }
+    return schema;
+}
+
+void writer_schema_close(struct writer_schema *schema)
+{
+    if (schema == NULL)
+        return;
+    for (struct node *node = schema->fixed_nodes; node != NULL; node = node->next_fixed)
+        avro_schema_decref(node->fixed);
+    avro_reader_free(schema->reader);
+    arena_close(&schema->arena);
+    free(schema);
+}

@@ -1,0 +1,97 @@
+/* Shared by the avro_*.c files: the one place that includes <avro.h>, and the compiled form of a
+ * writer's schema. */
+#ifndef PROVD_WIRE_AVRO_PRIVATE_H
+#define PROVD_WIRE_AVRO_PRIVATE_H
+
+#include "base/arena.h"
+#include "domain/kind.h"
+#include "wire/avro.h"
+
+#include <avro.h>
+
+/* --- memory (avro_memory.c) ---------------------------------------------------------------------
+ */
+
+/* While bytes are read, avro-c's memory comes from a scratch area that refuses more than
+ * `bytes_max` at once and is forgotten as a whole: what avro-c leaks on broken input leaks nowhere,
+ * and a length of gigabytes is refused before it is believed. Otherwise it comes from the heap. */
+void avro_memory_begin_scratch(size_t bytes_max);
+void avro_memory_end_scratch(void);
+/* The size that was refused since begin; 0: none. */
+size_t avro_memory_refused(void);
+bool avro_memory_is_started(void);
+
+/* --- a compiled schema (avro_compile.c makes it, avro_decode.c runs it) -------------------------
+ */
+
+/* Types of places that no table of fields has. */
+#define FIELD_BYTES ((enum field_type)(FIELD_INLINE + 1))   /* struct text; any bytes */
+#define FIELD_PAYLOAD ((enum field_type)(FIELD_INLINE + 2)) /* the union of commands */
+#define FIELD_EVENT ((enum field_type)(FIELD_INLINE + 3))   /* the whole record */
+
+/* What is done with a value; "place" is where the table says it belongs. */
+enum take {
+    TAKE_NOTHING,         /* read and checked, not kept */
+    TAKE_TEXT,            /* string or bytes */
+    TAKE_BYTES,           /* bytes that need not be text */
+    TAKE_INT,             /* int, long, boolean */
+    TAKE_MILLISECONDS,    /* long, to microseconds */
+    TAKE_ENUM,            /* index of the symbol in our list, or ENUM_UNKNOWN */
+    TAKE_SYMBOL,          /* the same from a string */
+    TAKE_UUID,            /* string */
+    TAKE_ITEM,            /* string, one more of struct texts */
+    TAKE_BIT,             /* enum, one more bit of a mask */
+    TAKE_BIT_NAME,        /* the same from a string */
+    TAKE_MASK,            /* array of bits: begins with none */
+    TAKE_BRANCH,          /* the branch number of the union above */
+    TAKE_STRUCT,          /* record: a new struct, its address goes into the place */
+    TAKE_SECRET,          /* record: one type of secret */
+    TAKE_SECRET_TEXT,     /* string: a hash */
+    TAKE_SECRET_UNKNOWN,  /* a type of secret that came later */
+    TAKE_PAYLOAD,         /* record: a command */
+    TAKE_PAYLOAD_UNKNOWN, /* a command that came later */
+};
+
+/* One place of the schema: a tree, since a named type that is used twice has a node for each use.
+ */
+struct node {
+    avro_type_t type; /* what avro-c is told to read here: see avro_compile.c */
+    enum take take;
+    const char *name;          /* of the field or branch, for messages; NULL: see parent */
+    const struct node *parent; /* NULL: the whole record */
+    const struct field *field; /* NULL: none of ours */
+    size_t offset;             /* of the place, in the struct of the node above */
+    struct node **children;    /* fields; branches; the one kind of item */
+    size_t child_count;
+    struct node *selector; /* union: reads the branch number */
+    int32_t *symbols;      /* enum: our index of each symbol of the writer's */
+    size_t symbol_count;
+    const struct kind *kind; /* PAYLOAD */
+    enum secret_type secret; /* SECRET */
+    avro_schema_t fixed;     /* fixed: owned; only its size counts */
+    struct node *next_fixed;
+    bool is_union, is_list;
+    bool can_be_empty; /* takes no bytes at all */
+
+    /* While an event is decoded. */
+    char *place;
+    size_t items;
+    size_t selected;
+};
+
+struct writer_schema {
+    struct arena arena;
+    struct node *root;
+    struct node *fixed_nodes;
+    avro_reader_t reader;
+};
+
+/* "payload.CreateAccount.address", in `buffer`. */
+const char *node_path(const struct node *node, char *buffer, size_t size);
+/* The row for an Avro field of that name, or NULL; *offset grows by the offsets of the tables
+ * between. */
+const struct field *fields_find(const struct field *fields, const char *name, size_t *offset);
+/* Sets every place of the table to its fallback or null. */
+void fields_clear(const struct field *fields, void *record);
+
+#endif
