@@ -2,7 +2,9 @@
 """Turns text files into C strings: one header that declares them, one source that defines them.
 
 The name is the prefix and the file's name in snake_case without its ending:
-lock_fence.sql > sql_lock_fence, ProvisioningResult.avsc > schema_provisioning_result.
+lock_fence.sql > sql_lock_fence, ProvisioningResult.avsc > schema_provisioning_result;
+an earlier version also by its folder: history/ChangeRecord/v1.avsc > schema_change_record_v1.
+With --table there is a list of all of them, too.
 """
 import argparse
 import pathlib
@@ -10,7 +12,8 @@ import re
 
 
 def identifier(prefix, path):
-    stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", path.stem).lower()
+    stem = f"{path.parent.name}_{path.stem}" if re.fullmatch(r"v\d+", path.stem) else path.stem
+    stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", stem).lower()
     return prefix + re.sub(r"\W", "_", stem)
 
 
@@ -30,11 +33,30 @@ def literal(data):
     return "\n".join(out)
 
 
+TABLE_DECLARATION = """
+/* By name and version, ended by a NULL name. */
+struct schema_version {{
+    const char *name;
+    int version;
+    const char *text;
+}};
+extern const struct schema_version {table}[];
+"""
+
+
+def table_definition(table, names):
+    """Rows in order of name and version, which is a number: v10 comes after v9."""
+    versions = sorted((path.parent.name, int(path.stem[1:]), name) for name, path in names)
+    rows = "".join(f'    {{"{stem}", {number}, {name}}},\n' for stem, number, name in versions)
+    return f"\nconst struct schema_version {table}[] = {{\n{rows}    {{0}},\n}};\n"
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--prefix", required=True)
     options.add_argument("--out", required=True, type=pathlib.Path)
     options.add_argument("--header", required=True)
+    options.add_argument("--table", help="name of the array of all files; for versions")
     options.add_argument("files", nargs="*", type=pathlib.Path)
     given = options.parse_args()
 
@@ -47,6 +69,7 @@ def main():
         note
         + f"#ifndef {guard}\n#define {guard}\n\n"
         + "".join(f"extern const char {name}[];\n" for name, _ in names)
+        + (TABLE_DECLARATION.format(table=given.table) if given.table else "")
         + "\n#endif\n"
     )
     header.with_suffix(".c").write_text(
