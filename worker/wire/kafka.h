@@ -20,7 +20,8 @@ struct kafka_property {
     const char *name, *value;
 };
 
-/* Where one consumes and produces. Strings live as long as the options are in use. */
+/* Where one consumes and produces. Strings live as long as the options are in use. Readers, senders
+ * and admin clients need only `brokers`. */
 struct kafka_options {
     const char *brokers;
     const char *client_id;
@@ -32,7 +33,7 @@ struct kafka_options {
     int64_t session_timeout_ms;
     int64_t fetch_memory_bytes_max; /* bounds the prefetch queue of the whole consumer */
     int64_t outputs_per_batch_max;  /* sizes the producer queue */
-    int64_t output_bytes_max;       /* message.max.bytes */
+    int64_t output_bytes_max;       /* message.max.bytes: a record with its headers; 0: 1,000,000 */
     /* Security and pass-through, already merged and checked by config: client ones go to both. */
     const struct kafka_property *client, *consumer, *producer; /* ended by a NULL name; or NULL */
 };

@@ -13,9 +13,11 @@ enum {
     ERRSTR_MAX = 256,
     /* Bounds that librdkafka itself sets. */
     MESSAGE_BYTES_MIN = 1000,
+    MESSAGE_BYTES_DEFAULT = 1000000,
     MESSAGE_BYTES_MAX = 1000000000,
     MIB = 1024 * 1024,
     FETCH_BYTES_MAX = 50 * MIB,
+    SENDER_TIMEOUT_MS = 30000, /* until an undelivered record is given up */
     PARTITION_FETCH_BYTES_MAX = 4 * MIB,
     QUEUED_KBYTES_MAX = 2097151,
 };
@@ -268,14 +270,17 @@ static enum status set_transactional(rd_kafka_conf_t *conf, const struct kafka_o
 static enum status set_producing(rd_kafka_conf_t *conf, const struct kafka_options *options,
                                  enum kafka_role role, struct error *err)
 {
-    enum status status =
-        set_number(conf, "message.max.bytes",
-                   clamp(options->output_bytes_max, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX), err);
+    int64_t bytes_max =
+        options->output_bytes_max > 0 ? options->output_bytes_max : MESSAGE_BYTES_DEFAULT;
+    enum status status = set_number(conf, "message.max.bytes",
+                                    clamp(bytes_max, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX), err);
 
-    if (status || role != KAFKA_ROLE_PRODUCER) {
+    if (status) {
         return status;
     }
-    return set_transactional(conf, options, err);
+    return role == KAFKA_ROLE_PRODUCER
+               ? set_transactional(conf, options, err)
+               : set_number(conf, "message.timeout.ms", SENDER_TIMEOUT_MS, err);
 }
 
 static enum status set_identity(rd_kafka_conf_t *conf, const struct kafka_options *options,

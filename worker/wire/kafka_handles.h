@@ -53,6 +53,21 @@ enum status kafka_client_trouble(struct kafka_client *client, struct error *err)
 enum status kafka_client_explain(struct kafka_client *client, enum status status,
                                  struct error *err);
 
+/* --- records to produce (kafka_produce.c) ------------------------------------------------------
+ */
+
+struct kafka_produce {
+    rd_kafka_topic_t *topic;
+    int32_t partition;
+    struct text key, value;
+    int64_t timestamp_ms;
+    const struct kafka_header *headers;
+    size_t header_count;
+    bool borrow; /* the value is not copied */
+    void *tag;   /* comes back with the delivery */
+};
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t *rk, const struct kafka_produce *produce);
+
 /* --- the consumer (kafka_consumer.c, kafka_group.c) ---------------------------------------------
  */
 

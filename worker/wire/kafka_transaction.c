@@ -63,45 +63,21 @@ enum kafka_verdict kafka_transaction_begin(struct kafka_producer *producer, stru
     return verdict;
 }
 
-static rd_kafka_headers_t *make_headers(const struct kafka_output *output)
-{
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(output->header_count);
-
-    for (size_t i = 0; i < output->header_count; i++) {
-        const struct kafka_header *header = &output->headers[i];
-        rd_kafka_header_add(headers, header->name.data, (ssize_t)header->name.len,
-                            header->value.data, (ssize_t)header->value.len);
-    }
-    return headers;
-}
-
-/* One attempt. librdkafka takes over the headers only when it accepts the record. */
 static rd_kafka_resp_err_t produce_once(struct kafka_producer *producer,
                                         const struct kafka_output *output)
 {
-    rd_kafka_headers_t *headers = output->header_count > 0 ? make_headers(output) : NULL;
-    rd_kafka_vu_t fields[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topics[output->topic]},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = output->partition},
-        {.vtype = RD_KAFKA_VTYPE_KEY,
-         .u.mem = {.ptr = (void *)(uintptr_t)output->key.data, .size = output->key.len}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE,
-         .u.mem = {.ptr = (void *)(uintptr_t)output->value.data, .size = output->value.len}},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = output->timestamp_ms},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = output->borrow ? 0 : RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers}, /* last: only when there are any */
+    struct kafka_produce produce = {
+        .topic = producer->topics[output->topic],
+        .partition = output->partition,
+        .key = output->key,
+        .value = output->value,
+        .timestamp_ms = output->timestamp_ms,
+        .headers = output->headers,
+        .header_count = output->header_count,
+        .borrow = output->borrow,
     };
-    size_t count = sizeof(fields) / sizeof(fields[0]) - (headers ? 0 : 1);
-    rd_kafka_error_t *error = rd_kafka_produceva(producer->client.rk, fields, count);
-    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 
-    if (error) {
-        rd_kafka_error_destroy(error);
-        if (headers) {
-            rd_kafka_headers_destroy(headers);
-        }
-    }
-    return code;
+    return kafka_produce(producer->client.rk, &produce);
 }
 
 static enum kafka_failure produce_failure(struct kafka_producer *producer, rd_kafka_resp_err_t code)
