@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* Bounds of the sources keep far below; see config/yaml_file.c. */
 enum { MEMORY_BYTES_MAX = 256 * 1024 * 1024, HOST_NAME_BYTES_MAX = 256 };
 

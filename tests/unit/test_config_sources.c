@@ -54,7 +54,7 @@ static void unknown_variables_are_told_not_obeyed(void **state)
     struct config *config =
         load_good(NULL,
                   LINES("PROVD_KAFKA_GROUPID=x", "PROVD_LANES=2", "PROVD_CONFIG=/x",
-                        "PROVD_FAIL_POINT=y", "PROVD_TEST_WORKER=z", "PROVDX=1", "PROVD_NO_VALUE"),
+                        "PROVD_FAILPOINTS=y", "PROVD_TEST_WORKER=z", "PROVDX=1", "PROVD_NO_VALUE"),
                   NULL);
     assert_int_equal(config->lanes, 2);
     assert_int_equal(config_warnings(config, &names), 1);

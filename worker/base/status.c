@@ -21,8 +21,8 @@ static void make_one_line(char *message)
         message[len - 1] = '\0';
 }
 
-enum status error_set(struct error *err, enum status status, const char *code, const char *format,
-                      ...)
+enum status(error_set)(struct error *err, enum status status, const char *code, const char *format,
+                       ...)
 {
     if (err == NULL)
         return status;
@@ -40,7 +40,7 @@ enum status error_set(struct error *err, enum status status, const char *code, c
     return status;
 }
 
-enum status error_prefix(struct error *err, enum status status, const char *format, ...)
+enum status(error_prefix)(struct error *err, enum status status, const char *format, ...)
 {
     if (err == NULL)
         return status;

@@ -30,6 +30,13 @@ enum status error_set(struct error *err, enum status status, const char *code, c
 enum status error_prefix(struct error *err, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* So that the analyser knows what the two return: a failure, behind which no result is looked at.
+ */
+#define error_set(err, status, ...) ((error_set)((err), (status), __VA_ARGS__), (status))
+#define error_prefix(err, status, ...) ((error_prefix)((err), (status), __VA_ARGS__), (status))
+#endif
+
 /* "ok", "retry", "fatal". */
 const char *status_name(enum status status);
 

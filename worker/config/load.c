@@ -264,7 +264,7 @@ static void warn(struct config_private *p, struct text name)
 /* Variables of that prefix which are no settings: the file's name, and what tests use. */
 static bool is_other_variable(struct text name)
 {
-    return text_equal_z(name, "PROVD_CONFIG") || text_starts_with(name, "PROVD_FAIL_") ||
+    return text_equal_z(name, "PROVD_CONFIG") || text_starts_with(name, "PROVD_FAILPOINT") ||
            text_starts_with(name, "PROVD_TEST_");
 }
 
