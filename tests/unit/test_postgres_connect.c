@@ -213,6 +213,8 @@ static void the_session_has_the_settings_that_the_code_relies_on(void **state)
     check_setting(pg, "client_encoding", "UTF8");
     check_setting(pg, "client_min_messages", "warning");
     check_setting(pg, "default_transaction_isolation", "read committed");
+    check_setting(pg, "plan_cache_mode", "force_generic_plan");
+    check_setting(pg, "enable_seqscan", "off");
     check_setting(pg, "synchronous_commit", "on");
     assert_int_equal(postgres_backend_pid(pg), test_number(pg, "SELECT pg_backend_pid()"));
     postgres_close(pg);
@@ -237,6 +239,7 @@ static void tls_is_as_the_url_wants_it(void **state)
     (void)state;
     if (!url || !strstr(url, "sslrootcert=")) {
         skip();
+        return;
     }
     struct postgres *pg = open_url(url);
     assert_int_equal(test_number(pg, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),

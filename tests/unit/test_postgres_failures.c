@@ -205,8 +205,7 @@ static void rollback_ends_a_copy_that_was_left_in_the_middle(void **state)
     postgres_close(pg);
 }
 
-/* --- which errors blame an event, and what they show
- * ----------------------------------------------- */
+/* --- which errors blame an event, and what they show ------------------------------------- */
 
 static const char long_name[] = /* too large for an index row, not compressible enough to fit */
     "name || (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)";
@@ -288,8 +287,7 @@ static void a_copy_with_other_columns_than_the_table_is_our_fault_not_an_events(
     postgres_close(pg);
 }
 
-/* --- the world
- * --------------------------------------------------------------------------------------- */
+/* --- the world --------------------------------------------------------------------------- */
 
 static void a_statement_beyond_its_timeout_is_retried_on_the_same_connection(void **state)
 {
@@ -377,6 +375,46 @@ static void a_table_that_changed_under_a_statement_asks_for_a_new_connection(voi
     postgres_close(admin);
 }
 
+/* A plan is made when the table is empty and kept: it must be right for the full table too. */
+static void a_plan_made_for_an_empty_table_does_not_scan_the_full_one(void **state)
+{
+    static const struct statement find[] = {
+        {"find", "SELECT id FROM grown WHERE name = ANY ($1::text[])"},
+        {"join", "SELECT g.id FROM unnest($1::text[]) AS u (name) JOIN grown g ON g.name = u.name"},
+        {NULL, NULL}};
+    static const char scans[] =
+        "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'grown'";
+    struct postgres *admin = open_empty();
+    struct array array = {0};
+    struct result *result = NULL;
+    struct error err;
+
+    (void)state;
+    test_command(admin, "CREATE TABLE grown (id int8, name text); CREATE INDEX ON grown (name)");
+    struct postgres *pg = test_open(find);
+    array_begin(&array, ARRAY_TEXT);
+    array_add_text(&array, TEXT("name 1"));
+    struct param names = array_param(&array);
+    test_command(pg, "BEGIN");
+    for (int i = 0; i < 20; i++) {
+        assert_ok(postgres_send(pg, i % 2 ? "find" : "join", &names, 1, &err), &err);
+        assert_ok(postgres_sync(pg, &err), &err);
+        assert_ok(postgres_result(pg, &result, &err), &err);
+        assert_int_equal(result_rows(result), i > 10);
+        result_close(result);
+        assert_ok(postgres_drain(pg, &err), &err);
+        if (i == 10) {
+            test_command(
+                admin, "INSERT INTO grown SELECT i, 'name ' || i FROM generate_series(1, 2000) i");
+        }
+    }
+    assert_int_equal(test_number(pg, scans), 0);
+    array_close(&array);
+    postgres_close(pg);
+    test_command(admin, "DROP TABLE grown");
+    postgres_close(admin);
+}
+
 static int create(void **state)
 {
     int failed = test_database_create(state);
@@ -405,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_lock_that_is_not_free_is_told_apart_from_a_slow_statement),
         cmocka_unit_test(a_deadlock_is_retried),
         cmocka_unit_test(a_server_that_became_read_only_is_left_for_another),
+        cmocka_unit_test(a_plan_made_for_an_empty_table_does_not_scan_the_full_one),
         cmocka_unit_test(a_table_that_changed_under_a_statement_asks_for_a_new_connection),
     };
     return cmocka_run_group_tests(tests, create, test_database_drop);

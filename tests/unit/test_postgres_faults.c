@@ -134,8 +134,7 @@ static void check_lost(struct postgres *pg)
     postgres_close(pg);
 }
 
-/* --- no answer
- * ------------------------------------------------------------------------------------ */
+/* --- no answer --------------------------------------------------------------------------- */
 
 static void a_pipeline_that_is_not_answered_ends_at_our_deadline(void **state)
 {
@@ -167,8 +166,7 @@ static void a_copy_that_the_server_does_not_read_ends_at_our_deadline(void **sta
     postgres_close(holder);
 }
 
-/* --- sessions that end ---------------------------------------------------------------------------
- */
+/* --- sessions that end ------------------------------------------------------------------- */
 
 static void a_session_that_is_terminated_in_a_pipeline_is_lost(void **state)
 {
@@ -287,8 +285,7 @@ static void a_client_that_stands_still_in_a_copy_is_ended_by_its_successor(void 
     postgres_close(admin);
 }
 
-/* --- COMMIT
- * ------------------------------------------------------------------------------------------ */
+/* --- COMMIT ------------------------------------------------------------------------------ */
 
 static void a_commit_without_an_answer_is_in_doubt_and_never_cancelled(void **state)
 {

@@ -20,7 +20,7 @@ static int64_t statement_deadline_ms(const struct postgres *pg)
     return pg->statement_timeout_ms + DEADLINE_MARGIN_MS;
 }
 
-/* --- parameters ------------------------------------------------------------------------------- */
+/* --- parameters -------------------------------------------------------------------------- */
 
 /* Parameters as libpq takes them; all binary. */
 struct libpq_params {
@@ -48,8 +48,7 @@ static enum status convert_params(struct libpq_params *out, const char *what,
     return STATUS_OK;
 }
 
-/* --- the pipeline -------------------------------------------------------------------------------
- */
+/* --- the pipeline ------------------------------------------------------------------------ */
 
 static int find_statement(const struct postgres *pg, const char *name)
 {
@@ -252,8 +251,7 @@ enum status postgres_drain(struct postgres *pg, struct error *err)
     return first;
 }
 
-/* --- plain commands
- * ------------------------------------------------------------------------------- */
+/* --- plain commands ---------------------------------------------------------------------- */
 
 static enum status run_command(struct postgres *pg, const char *sql, int64_t timeout_ms,
                                PGresult **ret_last, struct error *err)
@@ -327,6 +325,7 @@ bool postgres_commit_not_durable(struct postgres *pg)
 
 enum status postgres_rollback(struct postgres *pg, struct error *err)
 {
+    postgres_deadline_in(pg, statement_deadline_ms(pg));
     if (pg->copy.active) {
         postgres_copy_abort(pg);
     }
@@ -359,7 +358,7 @@ enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct
         " AND query_start < pg_catalog.clock_timestamp() - $1::int8 * interval '1 millisecond'";
     uint64_t timeout_be = __builtin_bswap64((uint64_t)statement_deadline_ms(pg));
     struct param timeout = {&timeout_be, sizeof timeout_be};
-    struct result *result;
+    struct result *result = NULL;
 
     enum status status = postgres_query(pg, sql, &timeout, 1, &result, err);
     if (status == STATUS_OK) {

@@ -61,7 +61,7 @@ bool postgres_usable(const struct postgres *pg);
 /* The server process; for logs and tests. */
 int postgres_backend_pid(const struct postgres *pg);
 
-/* --- parameters: binary, built in the caller's arena ------------------------------------------ */
+/* --- parameters: binary, built in the caller's arena ------------------------------------- */
 
 /* One parameter in PostgreSQL's binary format; NULL data is SQL NULL. A negative length stands for
  * a value beyond the limits: postgres_send refuses it. */
@@ -105,7 +105,7 @@ void array_add_uuid(struct array *array, const struct uuid *u); /* nil is NULL *
 struct param array_param(struct array *array); /* valid until the next add, begin or close */
 void array_close(struct array *array);
 
-/* --- requests and results ------------------------------------------------------------------- */
+/* --- requests and results ---------------------------------------------------------------- */
 
 /* Queues a prepared statement (in pipeline mode, entered by itself). Nothing is waited for. The
  * parameters may go afterwards. */
@@ -152,7 +152,7 @@ enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct
 
 int result_rows(const struct result *result);
 int result_column(const struct result *result, const char *name); /* -1: no such column */
-int64_t result_affected(const struct result *result);             /* rows of UPDATE, SELECT, .. */
+int64_t result_affected(struct result *result);                   /* rows of UPDATE, SELECT, .. */
 bool result_is_null(const struct result *result, int row, int column);
 /* Values by the column's own type (int2/int4/int8/bool as int64; timestamptz as unix us); NULL
  * gives INT_NULL, TEXT_NULL, nil. Texts point into the result. Another type than these is asserted.
@@ -161,8 +161,7 @@ int64_t result_int(const struct result *result, int row, int column);
 struct text result_text(const struct result *result, int row, int column); /* text, bytea */
 struct uuid result_uuid(const struct result *result, int row, int column);
 
-/* --- COPY .. FROM STDIN BINARY (rows are put by the functions of postgres_copy.h)
- * ----------------- */
+/* --- COPY .. FROM STDIN BINARY (rows are put by the functions of postgres_copy.h) -------- */
 
 /* Begins a COPY; its own refusal (no such table, ..) may come as late as postgres_copy_end.
  * `copy_sql` must live until then; the copy belongs to the connection. One deadline, statement
@@ -173,7 +172,7 @@ enum status postgres_copy_begin(struct postgres *pg, const char *copy_sql, struc
  * that failed this may be left out. */
 enum status postgres_copy_end(struct copy *copy, int64_t *ret_rows, struct error *err);
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------ */
 
 /* What the table of error classes asks for. */
 enum sqlstate_action { SQLSTATE_RETRY, SQLSTATE_CONFLICT, SQLSTATE_EVENT, SQLSTATE_STOP };

@@ -160,8 +160,7 @@ static void choose_host(struct conninfo *info, int index)
     }
 }
 
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting -------------------------------------------------------------------------- */
 
 static void ignore_notice(void *unused, const PGresult *notice)
 {
@@ -223,7 +222,7 @@ static enum status connect_host(struct conninfo *info, int index, int64_t share_
     choose_host(info, index);
     if (info->own_tcp_user_timeout) {
         snprintf(info->tcp_user_timeout, sizeof info->tcp_user_timeout, "%lld",
-                 (long long)(share_ms / 2 + 1));
+                 (long long)share_ms / 2 + 1);
         set_option(info, "tcp_user_timeout", info->tcp_user_timeout);
     }
     PGconn *conn = PQconnectStartParams(info->keywords, info->values, 0);

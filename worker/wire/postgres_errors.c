@@ -132,7 +132,9 @@ static struct part error_part(const PGresult *result, int field, const char *lab
     if (value && *value) {
         snprintf(part.text, sizeof part.text, "%s%s", label, value);
         for (char *c = part.text; *c; c++) {
-            *c = (unsigned char)*c < ' ' || *c == 127 ? ' ' : *c;
+            if ((unsigned char)*c < ' ' || *c == 127) {
+                *c = ' ';
+            }
         }
     }
     return part;
@@ -222,8 +224,7 @@ enum status postgres_fail_send(struct postgres *pg, const char *what, struct err
         WHAT(what));
 }
 
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting -------------------------------------------------------------------------- */
 
 /* libpq shows no SQLSTATE for errors while connecting, but with PQERRORS_VERBOSE its text has
  * "FATAL:  28P01: ..", the severity in the server's language. Several addresses give several: the

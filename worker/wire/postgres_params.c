@@ -10,7 +10,7 @@
 /* pg_type.oid of the element types, fixed since PostgreSQL 8. */
 static const struct {
     uint32_t oid;
-    int8_t width; /* bytes; 0: variable */
+    int width; /* bytes; 0: variable */
 } array_types[] = {
     [ARRAY_TEXT] = {25, 0},   [ARRAY_INT8] = {20, 8},  [ARRAY_INT4] = {23, 4},
     [ARRAY_INT2] = {21, 2},   [ARRAY_BOOL] = {16, 1},  [ARRAY_UUID] = {2950, 16},
@@ -108,8 +108,7 @@ struct param param_uuid(const struct uuid *u)
     return uuid_is_nil(u) ? param_null : (struct param){u->bytes, sizeof u->bytes};
 }
 
-/* --- arrays
- * --------------------------------------------------------------------------------------- */
+/* --- arrays ------------------------------------------------------------------------------ */
 
 void array_begin(struct array *array, enum array_type type)
 {

@@ -47,9 +47,9 @@ int result_column(const struct result *result, const char *name)
     return -1;
 }
 
-int64_t result_affected(const struct result *result)
+int64_t result_affected(struct result *result)
 {
-    return strtoll(PQcmdTuples((PGresult *)(uintptr_t)result), NULL, 10);
+    return strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
 }
 
 bool result_is_null(const struct result *result, int row, int column)

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SESSION_SQL_MAX = 1024 };
-
 /* The only notice that matters: the commit that did not reach its synchronous standby. */
 static void take_notice(void *context, const PGresult *notice)
 {
@@ -46,29 +44,38 @@ static enum status check_server(const struct postgres *pg, struct error *err)
  * - the row locks of a stopped worker must go away (see also postgres_end_stalled);
  * - READ COMMITTED: the ledger is read back by a second statement that must see the winner's row;
  * - warnings must come, since one of them says that a commit is not durable;
+ * - plans are made once, and by index whatever the sizes of tables and arrays: a plan that was made
+ * for an empty table would scan all of it a minute later (measured after 300,000 rows without
+ * ANALYZE: 2,500 ms instead of 8 for a look-up of 1,000 addresses);
  * - a commit must be durable before its results are published. Stronger settings stay. */
+static const char session_sql[] =
+    "SET statement_timeout = %lld;"
+    " SET lock_timeout = %lld;"
+    " SET idle_in_transaction_session_timeout = %lld;"
+    " SET idle_session_timeout = 0;"
+    " SET default_transaction_isolation = 'read committed';"
+    " SET client_min_messages = warning;"
+    " SET search_path = provd, pg_temp;"
+    " SET timezone = 'UTC';"
+    " SET jit = off;"
+    " SET plan_cache_mode = force_generic_plan;"
+    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+    " SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
+    " WHERE pg_catalog.current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
 static enum status set_session(struct postgres *pg, struct error *err)
 {
-    char sql[SESSION_SQL_MAX];
+    char sql[sizeof session_sql + 64];
     long long timeout_ms = pg->statement_timeout_ms;
     long long idle_ms =
         timeout_ms > IDLE_IN_TRANSACTION_MS_MIN ? timeout_ms : IDLE_IN_TRANSACTION_MS_MIN;
 
-    snprintf(
-        sql, sizeof sql,
-        "SET statement_timeout = %lld; SET lock_timeout = %lld;"
-        " SET idle_in_transaction_session_timeout = %lld; SET idle_session_timeout = 0;"
-        " SET search_path = provd, pg_temp; SET timezone = 'UTC'; SET jit = off;"
-        " SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;"
-        " SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
-        " WHERE pg_catalog.current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')",
-        timeout_ms, timeout_ms / 2 + 1, idle_ms);
+    snprintf(sql, sizeof sql, session_sql, timeout_ms, timeout_ms / 2 + 1, idle_ms);
     enum status status = postgres_command(pg, sql, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, status, "setting up the session");
 }
 
-/* --- preparing
- * ------------------------------------------------------------------------------------ */
+/* --- preparing --------------------------------------------------------------------------- */
 
 static enum status fail_prepare(struct postgres *pg, const PGresult *result, const char *name,
                                 struct error *err)
@@ -182,22 +189,32 @@ static enum status open_session(struct postgres *pg, struct error *err)
     return status == STATUS_OK ? prepare_all(pg, err) : status;
 }
 
+static struct postgres *allocate(const struct postgres_options *options)
+{
+    struct postgres *pg = calloc(1, sizeof *pg);
+
+    if (!pg) {
+        return NULL;
+    }
+    pg->statement_timeout_ms = options->statement_timeout_ms;
+    pg->commit_timeout_ms = options->commit_timeout_ms;
+    pg->statements = options->statements;
+    if (!count_statements(pg)) {
+        free(pg);
+        return NULL;
+    }
+    return pg;
+}
+
 enum status postgres_open(struct postgres **ret_pg, const struct postgres_options *options,
                           struct error *err)
 {
-    struct postgres *pg = calloc(1, sizeof *pg);
-    enum status status;
+    struct postgres *pg = allocate(options);
 
-    if (pg) {
-        pg->statement_timeout_ms = options->statement_timeout_ms;
-        pg->commit_timeout_ms = options->commit_timeout_ms;
-        pg->statements = options->statements;
+    if (!pg) {
+        return error_set(err, STATUS_RETRY, "53200", "postgres: cannot connect: memory is out");
     }
-    if (!pg || !count_statements(pg)) {
-        status = error_set(err, STATUS_RETRY, "53200", "postgres: cannot connect: memory is out");
-    } else {
-        status = postgres_connect(options, &pg->conn, err);
-    }
+    enum status status = postgres_connect(options, &pg->conn, err);
     if (status == STATUS_OK) {
         status = open_session(pg, err);
     }
