@@ -51,7 +51,7 @@ static bool check_id(struct event *event, struct arena *arena)
 static bool check_time(struct event *event, struct arena *arena)
 {
     static const int64_t day_us = INT64_C(24) * 3600 * 1000000;
-    if (event->occurred_at <= event->position.timestamp_us + day_us)
+    if (event->occurred_at - day_us <= event->position.timestamp_us)
         return true;
     return fault_set(&event->fault, arena, CODE_INVALID_FIELD,
                      "occurred_at is more than a day after the record's timestamp");
@@ -64,6 +64,11 @@ static bool needs_context(const struct event *event)
 
 static bool check_envelope(struct event *event, const struct policy *policy, struct arena *arena)
 {
+    /* The schema's default stands for "empty", so that headers can fill it. */
+    if (event->occurred_at == 0 || event->occurred_at == INT_NULL)
+        return fault_set(
+            &event->fault, arena, CODE_MISSING_FIELD,
+            "occurred_at is empty, and there is no ce_time header: one of them is required");
     if (!field_check(event_fields, event, policy, arena, &event->fault))
         return false;
     if (event->context.len == 0 && needs_context(event))
