@@ -27,6 +27,16 @@ static struct usage usage_change(const struct account *before, const struct acco
                           b.messages - a.messages};
 }
 
+/* Quotas are up to 2^63: the sum of a domain that has no limit for it may be beyond that, and stays
+ * there. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t result;
+    if (__builtin_add_overflow(a, b, &result))
+        return a > 0 ? INT64_MAX : -INT64_MAX;
+    return result;
+}
+
 static void follow(struct plan *plan, const struct account *account)
 {
     struct domain *domain = working_set_domain(plan->set, account->domain);
@@ -40,8 +50,8 @@ static void follow(struct plan *plan, const struct account *account)
     if (domain->live_accounts != INT_NULL)
         domain->live_accounts += change.live;
     domain->used_accounts += change.accounts;
-    domain->used_quota_bytes += change.bytes;
-    domain->used_messages += change.messages;
+    domain->used_quota_bytes = sum(domain->used_quota_bytes, change.bytes);
+    domain->used_messages = sum(domain->used_messages, change.messages);
 }
 
 void usage_follow_edits(struct plan *plan)
@@ -54,45 +64,45 @@ void usage_follow_edits(struct plan *plan)
     }
 }
 
-static bool exceeds_sum(int64_t limit, int64_t used, int64_t change, int64_t quota)
+/* One of the two sums: the quota of an account that is new to it, or changes. A limit below what is
+ * given out already stops nothing else. */
+static bool sum_exceeds(int64_t limit, int64_t used, bool is_new, int64_t before, int64_t after)
 {
-    if (limit == INT_NULL)
+    if (limit == INT_NULL || (!is_new && bounded(before) == bounded(after)))
         return false;
-    bool unlimited_account = quota == INT_NULL || quota == 0;
-    return unlimited_account || (change > 0 && used + change > limit);
+    int64_t change = bounded(after) - (is_new ? 0 : bounded(before));
+    return bounded(after) == 0 || (change > 0 && sum(used, change) > limit);
+}
+
+static bool reject_sum(struct plan *plan, struct outcome *outcome, const char *unit, int64_t limit,
+                       int64_t used)
+{
+    plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
+                "the domain's accounts may have quotas of %" PRId64 " %s together, %" PRId64
+                " are given out, and an account without a quota is not allowed",
+                limit, unit, used);
+    return true;
 }
 
 bool usage_exceeds(struct plan *plan, const struct domain *domain, const struct account *before,
                    const struct account *after, struct outcome *outcome)
 {
-    if (!domain_is_limited(domain) || !account_is_live(after) ||
-        after->flags & FLAG_OVERRIDE_LIMITS)
+    if (!domain_is_limited(domain) || usage_of(after).accounts == 0)
         return false;
-    struct usage change = usage_change(before, after);
     const struct limits *limits = &domain->limits;
-    if (limits->max_accounts != INT_NULL && change.accounts > 0 &&
-        domain->used_accounts + change.accounts > limits->max_accounts) {
+    bool is_new = usage_of(before).accounts == 0;
+    if (limits->max_accounts != INT_NULL && is_new &&
+        domain->used_accounts >= limits->max_accounts) {
         plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
                     "the domain may have %" PRId64 " accounts and has %" PRId64,
                     limits->max_accounts, domain->used_accounts);
         return true;
     }
-    if (exceeds_sum(limits->quota_bytes, domain->used_quota_bytes, change.bytes,
-                    after->quota_bytes)) {
-        plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
-                    "the domain's accounts may have quotas of %" PRId64 " bytes together, %" PRId64
-                    " are given out, and an account without a quota is not allowed",
-                    limits->quota_bytes, domain->used_quota_bytes);
-        return true;
-    }
-    if (exceeds_sum(limits->max_messages, domain->used_messages, change.messages,
-                    after->quota_messages)) {
-        plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
-                    "the domain's accounts may have quotas of %" PRId64
-                    " messages together, %" PRId64
-                    " are given out, and an account without a quota is not allowed",
-                    limits->max_messages, domain->used_messages);
-        return true;
-    }
+    if (sum_exceeds(limits->quota_bytes, domain->used_quota_bytes, is_new,
+                    is_new ? 0 : before->quota_bytes, after->quota_bytes))
+        return reject_sum(plan, outcome, "bytes", limits->quota_bytes, domain->used_quota_bytes);
+    if (sum_exceeds(limits->max_messages, domain->used_messages, is_new,
+                    is_new ? 0 : before->quota_messages, after->quota_messages))
+        return reject_sum(plan, outcome, "messages", limits->max_messages, domain->used_messages);
     return false;
 }
