@@ -14,6 +14,16 @@ bool outcome_uses_id(enum outcome_status status)
            status == OUTCOME_EXPIRED;
 }
 
+/* At most `max` bytes, which are no more characters; never half of one. */
+static struct text cut(struct text message, size_t max)
+{
+    if (message.len <= max)
+        return message;
+    while (max > 0 && ((unsigned char)message.data[max] & 0xC0) == 0x80)
+        max--;
+    return text_slice(message, 0, max);
+}
+
 enum outcome_status outcome_say(struct outcome *outcome, struct arena *arena,
                                 enum outcome_status status, enum code code, const char *format, ...)
 {
@@ -23,7 +33,7 @@ enum outcome_status outcome_say(struct outcome *outcome, struct arena *arena,
     if (format) {
         va_list args;
         va_start(args, format);
-        outcome->message = text_slice(text_vformat(arena, format, args), 0, OUTCOME_MESSAGE_MAX);
+        outcome->message = cut(text_vformat(arena, format, args), OUTCOME_MESSAGE_MAX);
         va_end(args);
     }
     return status;

@@ -79,6 +79,7 @@ struct outcome {
     bool recalled; /* processed before: `memory` has the very bytes to publish; nothing is stored
                       again */
 
+    bool stale; /* prepare's facts are of another row: the batch goes back to prepare */
     bool derived; /* follows from the ledger alone (DUPLICATE, ID_REUSED): a re-read derives it
                      again */
 

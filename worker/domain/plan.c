@@ -311,9 +311,9 @@ static void record_refusal(struct plan *plan, const struct event *event, struct 
 static void settle(struct plan *plan, const struct event *event, struct outcome *outcome)
 {
     if (outcome->status != OUTCOME_APPLIED) {
+        undo_edits(plan);
         note_versions(plan, outcome);
         note_services(outcome);
-        undo_edits(plan);
         record_refusal(plan, event, outcome);
         return;
     }
@@ -327,6 +327,8 @@ static void settle(struct plan *plan, const struct event *event, struct outcome 
         outcome->status = OUTCOME_PLANNED;
         undo_edits(plan);
     }
+    if (outcome->status != OUTCOME_APPLIED)
+        outcome->generated_password = TEXT_NULL; /* nobody's password */
 }
 
 static void plan_one(struct plan *plan, const struct plan_input *input, size_t i,
