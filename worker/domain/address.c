@@ -6,12 +6,14 @@
 #include "domain/keys.h"
 
 /* Bidirectional controls (UAX #9) show an address as another one: U+061C, U+200E..F, U+202A..E,
- * U+2066..9. Invisible spaces: U+00A0, U+2000..B, U+3000, U+FEFF. */
+ * U+2066..9. Spaces and line ends of all kinds: U+00A0, U+1680, U+2000..B, U+2028..9, U+202F,
+ * U+205F..60, U+3000, U+FEFF. */
 static bool is_deceptive(uint32_t c)
 {
-    return c == 0x61C || (c >= 0x200E && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0xA0 || (c >= 0x2000 && c <= 0x200B) ||
-           c == 0x3000 || c == 0xFEFF;
+    return c == 0x61C || (c >= 0x200E && c <= 0x200F) || (c >= 0x2028 && c <= 0x202F) ||
+           (c >= 0x2066 && c <= 0x2069) || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200B) || (c >= 0x205F && c <= 0x2060) || c == 0x3000 ||
+           c == 0xFEFF;
 }
 
 /* Decodes one character of valid UTF-8. */

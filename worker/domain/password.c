@@ -53,12 +53,14 @@ static bool is_printable(struct text t)
     return true;
 }
 
-/* Traditional DES has no "$id$" (or BSDi's "_"); "$1$" is MD5. */
+/* Traditional DES has no "$id$" (or BSDi's "_"); "$1$" is MD5, "$md5" Sun's. An encoded hash cannot
+ * be looked into, and has no "$" in front either. */
 static bool crypt_is_weak(struct text scheme, struct text crypted)
 {
-    if (!text_equal_nocase(scheme, TEXT("CRYPT")))
+    if (!text_equal_nocase(without_encoding(scheme), TEXT("CRYPT")))
         return false;
-    return crypted.data[0] != '$' || text_starts_with(crypted, "$1$");
+    return crypted.data[0] != '$' || text_starts_with(crypted, "$1$") ||
+           text_starts_with(crypted, "$md5");
 }
 
 static bool check_hash(const struct field *field, const struct secret *secret,
