@@ -25,7 +25,8 @@ const struct field update_account_fields[] = {
 
 const struct field set_password_fields[] = {
     REF_FIELD(set_password),
-    FIELD(set_password, password, FIELD_SECRET, .flags = FIELD_REQUIRED | FIELD_IS_SECRET),
+    FIELD(set_password, password, FIELD_SECRET,
+          .flags = FIELD_REQUIRED | FIELD_IS_SECRET | FIELD_STORED_HASH),
     {.type = FIELD_END},
 };
 
@@ -68,6 +69,21 @@ static bool quota_exceeds(struct plan *plan, const struct account *before,
     return domain && usage_exceeds(plan, domain, before, after, outcome);
 }
 
+/* A quota that is cleared is what a new account gets: the domain's default (rulings.md, 26 and 29).
+ */
+static void patch(struct plan *plan, const struct update_account *update, struct account *account)
+{
+    const struct account_attributes *given = &update->attributes;
+    attributes_patch(given, &update->fields, account);
+    const struct domain *domain = working_set_domain(plan->set, account->domain);
+    if (!domain)
+        return;
+    if (given->quota_bytes == INT_NULL && fields_name(&update->fields, "quota_bytes"))
+        account->quota_bytes = domain->default_quota_bytes;
+    if (given->quota_messages == INT_NULL && fields_name(&update->fields, "quota_messages"))
+        account->quota_messages = domain->default_quota_messages;
+}
+
 enum outcome_status update_account_rule(struct plan *plan, const struct event *event,
                                         struct outcome *outcome)
 {
@@ -82,11 +98,11 @@ enum outcome_status update_account_rule(struct plan *plan, const struct event *e
         return OUTCOME_REJECTED;
 
     struct account patched = *account;
-    attributes_patch(&update->attributes, &update->fields, &patched);
+    patch(plan, update, &patched);
     if (quota_exceeds(plan, account, &patched, outcome))
         return OUTCOME_REJECTED;
     plan_edit(plan, &account->row);
-    attributes_patch(&update->attributes, &update->fields, account);
+    patch(plan, update, account);
     return OUTCOME_APPLIED;
 }
 

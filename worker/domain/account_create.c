@@ -1,6 +1,7 @@
 /* CreateAccount (events.md, section 3): the address, its attributes, its service accounts. */
 #include "domain/account_events.h"
 #include "domain/domain_events.h"
+#include "domain/password.h"
 #include "domain/plan.h"
 #include "domain/usage.h"
 
@@ -28,7 +29,7 @@ enum { FLAGS_ALL = 0x7FFFF }; /* vpopmail's bits up to 0x40000 */
 
 const struct field create_account_fields[] = {
     FIELD(address, FIELD_ADDRESS, .flags = FIELD_REQUIRED),
-    FIELD(password, FIELD_SECRET, .flags = FIELD_IS_SECRET),
+    FIELD(password, FIELD_SECRET, .flags = FIELD_IS_SECRET | FIELD_STORED_HASH),
     {.name = "attributes",
      .type = FIELD_INLINE,
      .offset = offsetof(struct create_account, attributes),
@@ -40,6 +41,19 @@ const struct field create_account_fields[] = {
           .size = sizeof(struct recovery_given)),
     {.type = FIELD_END},
 };
+
+/* The answer is a hash as a password may be, but never clear text: nobody hashes it afterwards. */
+bool create_account_check(struct event *event, const struct policy *policy, struct arena *arena)
+{
+    const struct create_account *create = event->payload;
+    if (!create->recovery)
+        return true;
+    static const struct field field = {.name = "recovery.answer_hash", .flags = FIELD_IS_SECRET};
+    struct policy strict = *policy;
+    strict.allow_cleartext = false;
+    struct secret answer = {.type = SECRET_HASH, .hash = create->recovery->answer_hash};
+    return password_check(&field, &answer, &strict, arena, &event->fault);
+}
 
 void create_account_touch(const struct event *event, struct keys *keys)
 {
@@ -68,21 +82,26 @@ static struct domain *require_domain(struct plan *plan, struct text name, struct
     return NULL;
 }
 
+static struct text also(struct plan *plan, struct text names, const char *name)
+{
+    return names.len ? text_format(plan->arena, "%.*s, %s", TEXT_ARG(names), name)
+                     : text_from(name);
+}
+
 /* The address has a live account already: the same one, or another. */
 static enum outcome_status compare_with(struct plan *plan, const struct create_account *create,
                                         const struct account *account, struct outcome *outcome)
 {
     struct text names = attributes_differing(&create->attributes, account, plan->arena);
-    const char *more = "";
     if (create->service_mode != INT_NULL && create->service_mode != account->service_mode)
-        more = names.len ? ", service_mode" : "service_mode";
-    else if (create->flags != INT_NULL && create->flags != account->flags)
-        more = names.len ? ", flags" : "flags";
-    if (!names.len && !*more)
+        names = also(plan, names, "service_mode");
+    if (create->flags != INT_NULL && create->flags != account->flags)
+        names = also(plan, names, "flags");
+    if (names.len == 0)
         return plan_no_change(plan, outcome, CODE_NONE, NULL);
     return plan_reject(plan, outcome, CODE_ALREADY_EXISTS,
-                       "the address has an account already, which differs in: %.*s%s",
-                       TEXT_ARG(names), more);
+                       "the address has an account already, which differs in: %.*s",
+                       TEXT_ARG(names));
 }
 
 static int64_t first_of(int64_t a, int64_t b, int64_t c)

@@ -23,11 +23,10 @@ const struct field restore_account_fields[] = {
 /* The deleted account that `ref` names in the event's context, or NULL. */
 static struct account *find_deleted(struct plan *plan, const struct ref *ref)
 {
-    struct account *account = ref->address.data ? working_set_last_deleted(plan->set, ref->address)
-                                                : working_set_uuid(plan->set, &ref->uuid);
-    if (!account || account_is_live(account) || !text_equal(account->context, plan->event->context))
-        return NULL;
-    return account;
+    struct account *account = uuid_is_nil(&ref->uuid)
+                                  ? working_set_last_deleted(plan->set, ref->address)
+                                  : working_set_uuid(plan->set, &ref->uuid);
+    return account && !account_is_live(account) ? account_in_context(plan, account) : NULL;
 }
 
 static bool is_catch_all(struct plan *plan, const struct account *account)
@@ -68,6 +67,8 @@ enum outcome_status delete_account_rule(struct plan *plan, const struct event *e
                                         struct outcome *outcome)
 {
     const struct delete_account *delete = event->payload;
+    if (ref_contradicts(plan, &delete->ref, outcome))
+        return OUTCOME_REJECTED;
     struct account *account = account_find(plan, &delete->ref);
     if (!account)
         account = find_deleted(plan, &delete->ref);
@@ -89,6 +90,8 @@ enum outcome_status restore_account_rule(struct plan *plan, const struct event *
                                          struct outcome *outcome)
 {
     const struct restore_account *restore = event->payload;
+    if (ref_contradicts(plan, &restore->ref, outcome))
+        return OUTCOME_REJECTED;
     struct account *account = account_find(plan, &restore->ref);
     bool is_live = account != NULL;
     if (!account)

@@ -50,6 +50,7 @@ struct restore_account {
 extern const struct field create_account_fields[], update_account_fields[], set_password_fields[],
     set_account_status_fields[], delete_account_fields[], restore_account_fields[];
 
+bool create_account_check(struct event *event, const struct policy *policy, struct arena *arena);
 void create_account_touch(const struct event *event, struct keys *keys);
 enum outcome_status create_account_rule(struct plan *plan, const struct event *event,
                                         struct outcome *outcome);
@@ -79,6 +80,11 @@ enum outcome_status restore_account_rule(struct plan *plan, const struct event *
 struct account *account_require(struct plan *plan, const struct ref *ref, struct outcome *outcome);
 /* The same without a word. */
 struct account *account_find(struct plan *plan, const struct ref *ref);
+/* The account, or NULL when it is of another context: there it does not exist. NULL stays NULL. */
+struct account *account_in_context(struct plan *plan, struct account *account);
+/* INVALID_FIELD (and true) when `ref` has an address and a uuid that are not of the same account.
+ */
+bool ref_contradicts(struct plan *plan, const struct ref *ref, struct outcome *outcome);
 /* Makes the account the result's: its uuid, id, services and versions. */
 void account_is_target(struct plan *plan, struct account *account, struct outcome *outcome);
 /* True (and says so) when a named group is not in the event's context. */

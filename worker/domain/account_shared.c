@@ -9,17 +9,30 @@ void ref_touch(const struct event *event, struct keys *keys)
     keys_ref(keys, ref);
 }
 
+struct account *account_in_context(struct plan *plan, struct account *account)
+{
+    return account && text_equal(account->context, plan->event->context) ? account : NULL;
+}
+
 struct account *account_find(struct plan *plan, const struct ref *ref)
 {
-    struct account *account;
-    if (ref->address.data) {
-        account = working_set_live(plan->set, ref->address);
-    } else {
-        account = working_set_uuid(plan->set, &ref->uuid);
-        if (account && !account_is_live(account))
-            account = NULL;
-    }
-    return account && text_equal(account->context, plan->event->context) ? account : NULL;
+    struct account *account = uuid_is_nil(&ref->uuid) ? working_set_live(plan->set, ref->address)
+                                                      : working_set_uuid(plan->set, &ref->uuid);
+    return account && account_is_live(account) ? account_in_context(plan, account) : NULL;
+}
+
+bool ref_contradicts(struct plan *plan, const struct ref *ref, struct outcome *outcome)
+{
+    if (text_is_null(ref->address) || uuid_is_nil(&ref->uuid))
+        return false;
+    struct account *named = account_in_context(plan, working_set_uuid(plan->set, &ref->uuid));
+    bool differs =
+        named ? !text_equal(named->address, ref->address)
+              : account_in_context(plan, working_set_live(plan->set, ref->address)) != NULL;
+    if (differs)
+        plan_reject(plan, outcome, CODE_INVALID_FIELD,
+                    "address and uuid of ref are of different accounts: give one of them");
+    return differs;
 }
 
 const struct account *ref_target(struct plan *plan, const struct event *event)
@@ -29,6 +42,8 @@ const struct account *ref_target(struct plan *plan, const struct event *event)
 
 struct account *account_require(struct plan *plan, const struct ref *ref, struct outcome *outcome)
 {
+    if (ref_contradicts(plan, ref, outcome))
+        return NULL;
     struct account *account = account_find(plan, ref);
     if (account) {
         account_is_target(plan, account, outcome);

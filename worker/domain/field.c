@@ -44,7 +44,9 @@ static bool check_characters(const struct field *field, struct text *text, struc
         return fault_set(c->fault, c->arena, is_note ? CODE_INVALID_FIELD : CODE_NAME_TOO_LONG,
                          "%s has more than %" PRId64 " characters", field->name, max);
     if (text_has_control(*text, is_note ? "\n\t" : NULL)) {
-        struct text shown = text_quote(c->arena, *text, QUOTED_MAX);
+        struct text shown = field->flags & FIELD_IS_SECRET
+                                ? TEXT("(not shown)")
+                                : text_quote(c->arena, *text, QUOTED_MAX);
         return fault_set(c->fault, c->arena, CODE_BAD_CHARACTER, "%s has a control character: %.*s",
                          field->name, TEXT_ARG(shown));
     }
@@ -128,19 +130,10 @@ static bool check_texts(const struct field *field, const struct texts *texts, st
 
 static bool check_ref(const struct field *field, struct ref *ref, struct checking *c)
 {
-    bool has_address = ref->address.len > 0, has_uuid = !uuid_is_nil(&ref->uuid);
-    if (!has_address && !has_uuid)
+    if (ref->address.len == 0 && uuid_is_nil(&ref->uuid) && field->flags & FIELD_REQUIRED)
         return fault_set(c->fault, c->arena, CODE_MISSING_FIELD,
                          "%s names no account: give an address or a uuid", field->name);
-    if (has_address && has_uuid)
-        return fault_set(c->fault, c->arena, CODE_INVALID_FIELD,
-                         "%s has both an address and a uuid: give one of them", field->name);
-    if (has_uuid) {
-        ref->address = TEXT_NULL;
-        return true;
-    }
-    const struct field address = {
-        .name = field->name, .type = FIELD_ADDRESS, .flags = FIELD_REQUIRED};
+    const struct field address = {.name = field->name, .type = FIELD_ADDRESS};
     return check_address(&address, &ref->address, c);
 }
 
@@ -259,6 +252,8 @@ static void hash_secret(struct hashing *h, const struct field *field, const stru
 
 static void hash_ref(struct hashing *h, const struct field *field, const struct ref *ref)
 {
+    if (text_is_null(ref->address) && uuid_is_nil(&ref->uuid))
+        return;
     hash_name(h, field);
     hash_bytes(h, ref->address.data, ref->address.len);
     hash_bytes(h, ref->uuid.bytes, sizeof ref->uuid.bytes);
@@ -291,7 +286,9 @@ static void hash_one(struct hashing *h, const struct field *field, const void *p
     case FIELD_MASK:
         return hash_number(h, field, *(const int64_t *)place);
     case FIELD_UUID:
-        return hash_text(h, field, (struct text){place, sizeof(struct uuid)});
+        if (!uuid_is_nil(place))
+            hash_text(h, field, (struct text){place, sizeof(struct uuid)});
+        break;
     case FIELD_TEXTS:
         return hash_texts(h, field, place);
     case FIELD_SECRET:

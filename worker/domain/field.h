@@ -31,7 +31,7 @@ enum field_type {
     FIELD_MASK,    /* int64_t bit mask from an array of enum symbols or strings: bit 1 << index in
                       `symbols` */
     FIELD_SECRET,  /* struct secret, from the union of the password records */
-    FIELD_REF,     /* struct ref, from AccountRef */
+    FIELD_REF,     /* struct ref, from AccountRef; null is a ref that names nothing */
     FIELD_RECORD,  /* pointer to a struct described by `fields`; NULL when null */
     FIELD_INLINE,  /* a table of more fields of the same Avro record, at `offset` in the struct */
 };
@@ -40,6 +40,7 @@ enum field_flag {
     FIELD_REQUIRED = 1,     /* null or "" is MISSING_FIELD */
     FIELD_IS_SECRET = 2,    /* never in messages, diffs or logs */
     FIELD_NULLED_EMPTY = 4, /* "" is stored as null (rulings.md, 26) */
+    FIELD_STORED_HASH = 8,  /* SECRET: what is behind it is hashed in prepare and stored */
 };
 
 struct field {

@@ -13,7 +13,7 @@ static void set_init(struct key_set *set, struct arena *arena, size_t expected)
 static void set_add(struct key_set *set, struct text key)
 {
     if (key.data)
-        map_slot(&set->map, key);
+        map_put(&set->map, key, set); /* any value but NULL: key_set_has looks for one */
 }
 
 void keys_init(struct keys *keys, struct arena *arena, size_t expected)
@@ -64,7 +64,7 @@ void keys_ref(struct keys *keys, const struct ref *ref)
 {
     if (ref->address.data)
         keys_address(keys, ref->address);
-    else
+    if (!uuid_is_nil(&ref->uuid))
         keys_uuid(keys, &ref->uuid);
 }
 
@@ -91,11 +91,7 @@ struct texts key_set_sorted(const struct key_set *set, struct arena *arena)
 
 bool key_set_has(const struct key_set *set, struct text key)
 {
-    for (size_t i = 0; i < set->map.count; i++) {
-        if (text_equal(set->map.entries[i].key, key))
-            return true;
-    }
-    return false;
+    return map_get(&set->map, key) != NULL;
 }
 
 struct text group_key(struct arena *arena, struct text context, struct text name)

@@ -19,6 +19,7 @@ const struct kind kinds[] = {
         .payload_size = sizeof(struct create_account),
         .fields = create_account_fields,
         .right = RIGHT_SYSTEM,
+        .check = create_account_check,
         .touch = create_account_touch,
         .rule = create_account_rule,
         .codes =

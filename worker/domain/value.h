@@ -25,7 +25,8 @@ struct texts {
     size_t count;
 };
 
-/* Names an account by address or by uuid, exactly one (rulings.md, 28). */
+/* Names an account by address or by uuid; where both are given they must be of the same account
+ * (rulings.md, 28). */
 struct ref {
     struct text address; /* normalised; null when named by uuid */
     struct uuid uuid;    /* nil when named by address */

@@ -119,7 +119,10 @@ struct account *working_set_last_deleted(const struct working_set *set, struct t
          a = a->next_of_address) {
         if (a->row.is_gone || account_is_live(a))
             continue;
-        if (!last || a->deleted_at > last->deleted_at)
+        /* Of two that were deleted at the same instant always the same one, in whatever order they
+         * came. */
+        if (!last || a->deleted_at > last->deleted_at ||
+            (a->deleted_at == last->deleted_at && uuid_compare(&a->uuid, &last->uuid) > 0))
             last = a;
     }
     return last;
