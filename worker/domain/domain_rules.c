@@ -127,8 +127,6 @@ static bool same_domain(const struct domain *domain, const struct domain_given *
 static enum outcome_status compare_with(struct plan *plan, const struct domain *domain,
                                         const struct domain_given *given, struct outcome *outcome)
 {
-    if (!text_equal(domain->context, plan->event->context))
-        return plan_reject(plan, outcome, CODE_ALREADY_EXISTS, "the domain name is taken");
     if (same_domain(domain, given))
         return plan_no_change(plan, outcome, CODE_NONE, NULL);
     return plan_reject(plan, outcome, CODE_ALREADY_EXISTS,
@@ -145,8 +143,11 @@ enum outcome_status create_domain_rule(struct plan *plan, const struct event *ev
     if (catch_all_is_missing(plan, given, outcome))
         return OUTCOME_REJECTED;
     struct domain *domain = working_set_domain(plan->set, given->domain);
-    if (plan_version_differs(plan, domain ? domain->version : 0, outcome))
+    bool is_ours = domain && text_equal(domain->context, event->context);
+    if (plan_version_differs(plan, is_ours ? domain->version : 0, outcome))
         return OUTCOME_REJECTED;
+    if (domain && !is_ours)
+        return plan_reject(plan, outcome, CODE_ALREADY_EXISTS, "the domain name is taken");
     if (domain) {
         plan->target = &domain->row;
         return compare_with(plan, domain, given, outcome);
