@@ -37,6 +37,11 @@ static bool unknown_database(const struct fence_facts *f)
     return !f->has_row;
 }
 
+static bool adopted(const struct fence_facts *f)
+{
+    return f->fence == f->committed && f->permission == FENCE_PERMIT_ADOPT;
+}
+
 static bool clean(const struct fence_facts *f)
 {
     return f->fence == f->committed;
@@ -94,6 +99,8 @@ const struct fence_rule fence_rules[] = {
      "the group has committed offsets, but the database has no fence: a new database, or the wrong "
      "one",
      "provctl fence adopt"},
+    {"adopted", adopted, FENCE_GO, FENCE_FROM_FENCE, false, true, true,
+     "an operator has set the fence to Kafka's offset", NULL},
     {"clean", clean, FENCE_GO, FENCE_FROM_FENCE, false, false, false, "database and Kafka agree",
      NULL},
     {"reread", reread, FENCE_GO, FENCE_FROM_COMMITTED, false, false, false,
@@ -122,8 +129,11 @@ static int64_t start_of(const struct fence_rule *rule, const struct fence_facts 
     case FENCE_FROM_FENCE:
         return facts->fence;
     case FENCE_FROM_COMMITTED:
-        /* Nothing committed, or retention has passed it: what is still there from the start. */
-        return facts->committed < facts->log_start ? facts->log_start : facts->committed;
+        /* Nothing committed, retention has passed it, or it is of a log that is no more: what is
+         * there from the start. */
+        return facts->committed < facts->log_start || facts->committed > facts->log_end
+                   ? facts->log_start
+                   : facts->committed;
     case FENCE_FROM_LOG_START:
         return facts->log_start;
     default:
