@@ -20,9 +20,9 @@ enum {
     LANE_EXIT_CONFIG = 78,
 };
 
-/* Runs until a stop is asked for (lane_stop) or a fatal error. Returns an exit code. `counters` is the
- * lane's page. */
-int lane_run(const struct config *config, int lane_index, struct counters *counters);
+/* Runs until a stop is asked for (lane_stop) or a fatal error. Returns an exit code. `counters` is
+ * the lane's page. */
+int lane_run(struct config *config, int lane_index, struct counters *counters);
 
 /* Async-signal-safe: the lane finishes its batch and returns within shutdown.timeout. */
 void lane_stop(void);

@@ -1,5 +1,6 @@
 #include "stage/apply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/failpoint.h"

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "domain/account.h"
+#include "domain/change.h"
 #include "wire/crypto.h"
 
 enum { ID_BYTES_MAX = 1024 };

@@ -1,0 +1,276 @@
+#include "lane_setup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "schema_version.h"
+#include "wire/idna.h"
+#include "wire/schemas_embedded.h"
+
+enum {
+    ARENA_BYTES_MAX = 4 * 1024 * 1024,
+    ASSIGN_BYTES_MAX = 16 * 1024 * 1024,
+    OUTPUTS_PER_EVENT = 3, /* a result and, nearly always, one or two change records */
+    ITEMS_MAX = 20000,     /* of any array in an event: users[] has 10,000 */
+    AVRO_BYTES_MAX = 16 * 1024 * 1024,
+};
+
+/* --- breaker ------------------------------------------------------------------------------------
+ */
+
+bool breaker_count(struct breaker *breaker, bool is_dead)
+{
+    breaker->dead += (int64_t)is_dead - breaker->was_dead[breaker->next];
+    breaker->was_dead[breaker->next] = is_dead;
+    breaker->next = (breaker->next + 1) % breaker->window;
+    if (breaker->seen < breaker->window)
+        breaker->seen++;
+    return breaker->dead >= breaker->dead_min &&
+           breaker->dead * 100 > breaker->seen * breaker->share_percent;
+}
+
+/* --- from the configuration ---------------------------------------------------------------------
+ */
+
+static void set_policy(struct policy *policy, const struct config *config)
+{
+    *policy = policy_defaults;
+    policy->default_services = config->accounts.default_services;
+    policy->default_service_mode = config->accounts.default_mode;
+    policy->grace_period_us = config->accounts.grace_period_ms * 1000;
+    if (config->accounts.password_schemes.count)
+        policy->password_schemes = config->accounts.password_schemes;
+    policy->system_sources = config->accounts.system_sources;
+    policy->allow_cleartext = config->accounts.allow_cleartext;
+    policy->allow_weak_crypt = config->accounts.allow_weak_crypt;
+    policy->to_ascii = idna_to_ascii;
+}
+
+static void set_kafka(struct lane *lane, const struct config *config, int index)
+{
+    snprintf(lane->transactional_id, sizeof lane->transactional_id, "%s-%s-%d",
+             config->kafka.transactional_id_prefix, config->worker_name, index);
+    snprintf(lane->client_id, sizeof lane->client_id, "%s-%d", config->kafka.client_id, index);
+    lane->kafka_options = (struct kafka_options){
+        .brokers = config->kafka.brokers,
+        .client_id = lane->client_id,
+        .group_id = config->kafka.group_id,
+        .transactional_id = lane->transactional_id,
+        .events_topic = config->kafka.topic_events,
+        .results_topic = config->kafka.topic_results,
+        .changes_topic = config->kafka.topic_changes,
+        .dlq_topic = config->kafka.topic_dlq,
+        .transaction_timeout_ms = config->kafka.transaction_timeout_ms,
+        .session_timeout_ms = config->kafka.session_timeout_ms,
+        .fetch_memory_bytes_max = config->kafka.fetch_memory_bytes,
+        .outputs_per_batch_max = config->batch.events_max * OUTPUTS_PER_EVENT,
+        .output_bytes_max = config->kafka.output_bytes_max,
+        .client = config->kafka.client_effective.items,
+        .consumer = config->kafka.consumer.items,
+        .producer = config->kafka.producer.items,
+    };
+}
+
+static void set_postgres(struct lane *lane, const struct config *config, int index)
+{
+    snprintf(lane->application_name, sizeof lane->application_name, "provd lane %d", index);
+    lane->postgres_options = (struct postgres_options){
+        .url = config->database.url,
+        .password = *config->database.password ? config->database.password : NULL,
+        .application_name = lane->application_name,
+        .connect_timeout_ms = config->database.connect_timeout_ms,
+        .statement_timeout_ms = config->database.statement_timeout_ms,
+        .commit_timeout_ms = config->database.commit_timeout_ms,
+        .statements = apply_statements,
+    };
+}
+
+static void set_stages(struct lane *lane, const struct config *config)
+{
+    lane->maker.topic = text_from(config->kafka.topic_events);
+    lane->maker.worker = text_from(lane->client_id);
+    buffer_init(&lane->maker.scratch, (size_t)config->kafka.output_bytes_max);
+    lane->consume = (struct consume){
+        .assignment = &lane->assignment,
+        .topic = lane->maker.topic,
+        .counters = lane->counters,
+    };
+    lane->decode = (struct decode){
+        .policy = &lane->policy,
+        .accept_bare = *config->schemas.bare_file != '\0',
+        .counters = lane->counters,
+    };
+    lane->apply = (struct apply){
+        .postgres_options = &lane->postgres_options,
+        .policy = &lane->policy,
+        .maker = &lane->maker,
+        .counters = lane->counters,
+    };
+    lane->publish = (struct publish){
+        .options = &lane->kafka_options,
+        .counters = lane->counters,
+        .worker = lane->maker.worker,
+        .request_timeout_ms = config->kafka.request_timeout_ms,
+        .output_bytes_max = config->kafka.output_bytes_max,
+    };
+}
+
+void lane_take_config(struct lane *lane)
+{
+    const struct config *config = lane->config;
+    set_policy(&lane->policy, config);
+    lane->consume.bytes_max = config->batch.bytes_max;
+    lane->consume.wait_ms_max = config->batch.wait_ms_max;
+    lane->decode.limits = (struct decode_limits){
+        .string_bytes_max = (size_t)config->limits.string_bytes, .items_max = ITEMS_MAX};
+    lane->decode.event_bytes_max = config->limits.event_bytes;
+    lane->decode.header_bytes_max = config->limits.header_bytes;
+    lane->prepare.cost = config_hash_cost(config);
+    lane->prepare.threads = (int)config->hashing.threads;
+    lane->prepare.deadline_ms = config->hashing.deadline_ms;
+    lane->breaker.dead_min = config->breaker.failures_min;
+    lane->breaker.share_percent = config->breaker.share_percent;
+    log_configure((enum log_level)config->log_level, (enum log_format)config->log_format);
+}
+
+static enum status open_schemas(struct lane *lane, const struct config *config, struct error *err)
+{
+    const struct schemas_options options = {
+        .registry_url = config->registry.url,
+        .username = config->registry.username,
+        .password = config->registry.password,
+        .token = config->registry.token,
+        .ca_file = config->registry.ca_file,
+        .timeout_ms = config->registry.timeout_ms,
+        .not_found_after_ms = config->registry.not_found_after_ms,
+        .negative_cache_ms = config->registry.negative_cache_ms,
+        .directory = config->schemas.directory,
+        .bare_file = config->schemas.bare_file,
+    };
+    return schemas_open(&lane->schemas, &options, err);
+}
+
+enum status lane_setup(struct lane *lane, struct config *config, int index,
+                       struct counters *counters, struct error *err)
+{
+    *lane = (struct lane){.config = config, .counters = counters};
+    arena_init(&lane->arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
+    arena_init(&lane->assign_arena, ASSIGN_BYTES_MAX, 0);
+    set_kafka(lane, config, index);
+    set_postgres(lane, config, index);
+    set_stages(lane, config);
+    lane->breaker.window = config->breaker.window_records;
+    lane->breaker.was_dead = ARENA_ARRAY(&lane->arena, uint8_t, (size_t)lane->breaker.window);
+    lane_take_config(lane);
+    batch_init(&lane->batch, (size_t)config->batch.events_max,
+               (size_t)config->batch.memory_bytes_max);
+
+    enum status status = crypto_start(err);
+    uint64_t seed;
+    if (status != STATUS_OK)
+        return status;
+    crypto_random(&seed, sizeof seed);
+    map_seed(seed);
+    avro_start(AVRO_BYTES_MAX);
+    status = keyring_open(&lane->keyring, config->keys_directory, err);
+    if (status == STATUS_OK)
+        status = open_schemas(lane, config, err);
+    if (status == STATUS_OK)
+        status = encoder_open(&lane->maker.encoder, err);
+    lane->prepare.keyring = lane->keyring;
+    lane->decode.schemas = lane->schemas;
+    return status;
+}
+
+/* --- connecting ---------------------------------------------------------------------------------
+ */
+
+static enum status find_framing(struct lane *lane, struct error *err)
+{
+    bool single = config_result_framing(lane->config) == RESULT_FRAMING_SINGLE_OBJECT;
+    struct text results = text_format(&lane->arena, "%s-value", lane->config->kafka.topic_results);
+    struct text changes = text_format(&lane->arena, "%s-value", lane->config->kafka.topic_changes);
+    if (lane->is_framed)
+        return STATUS_OK;
+    enum status status = schemas_framing(lane->schemas, results.data, schema_provisioning_result,
+                                         single, &lane->maker.result_framing, err);
+    if (status == STATUS_OK)
+        status = schemas_framing(lane->schemas, changes.data, schema_change_record, single,
+                                 &lane->maker.change_framing, err);
+    lane->is_framed = status == STATUS_OK;
+    return status;
+}
+
+static enum status check_schema_version(struct lane *lane, struct error *err)
+{
+    struct result *result = NULL;
+    enum status status = postgres_query(lane->apply.pg, "SELECT provd.schema_version() AS version",
+                                        NULL, 0, &result, err);
+    if (status != STATUS_OK)
+        return error_prefix(err, status, "asking for the version of the database schema");
+    int64_t version = result_int(result, 0, 0);
+    result_close(result);
+    if (version == PROVD_SCHEMA_VERSION)
+        return STATUS_OK;
+    return error_set(err, STATUS_FATAL, NULL,
+                     "the database has schema version %" PRId64 ", this worker needs %d: run "
+                     "tools/migrate deploy, or the worker that fits",
+                     version, PROVD_SCHEMA_VERSION);
+}
+
+enum status lane_connect_database(struct lane *lane, struct error *err)
+{
+    if (postgres_usable(lane->apply.pg))
+        return STATUS_OK;
+    enum status status = apply_connect(&lane->apply, err);
+    if (status == STATUS_OK)
+        status = check_schema_version(lane, err);
+    if (status != STATUS_OK)
+        apply_close(&lane->apply);
+    return status;
+}
+
+static enum status find_cluster(struct lane *lane, struct error *err)
+{
+    if (lane->is_identified)
+        return STATUS_OK;
+    enum status status =
+        kafka_cluster_id(lane->consume.consumer, (int)lane->config->kafka.request_timeout_ms,
+                         &lane->arena, &lane->maker.cluster_id, err);
+    lane->is_identified = status == STATUS_OK;
+    return status;
+}
+
+enum status lane_connect(struct lane *lane, const struct kafka_rebalance *rebalance,
+                         struct error *err)
+{
+    enum status status = lane_connect_database(lane, err);
+    if (status == STATUS_OK)
+        status = find_framing(lane, err);
+    if (status == STATUS_OK)
+        status = publish_connect(&lane->publish, err);
+    if (status == STATUS_OK && !lane->consume.consumer)
+        status = kafka_consumer_open(&lane->consume.consumer, &lane->kafka_options, rebalance, err);
+    lane->publish.consumer = lane->consume.consumer;
+    return status == STATUS_OK ? find_cluster(lane, err) : status;
+}
+
+void lane_close(struct lane *lane)
+{
+    batch_close(&lane->batch);
+    kafka_consumer_close(lane->consume.consumer);
+    publish_close(&lane->publish);
+    apply_close(&lane->apply);
+    prepare_close(&lane->prepare);
+    encoder_close(lane->maker.encoder);
+    schemas_close(lane->schemas);
+    keyring_close(lane->keyring);
+    buffer_close(&lane->maker.scratch);
+    free(lane->assignment.partitions);
+    arena_close(&lane->assign_arena);
+    arena_close(&lane->arena);
+}

@@ -1,0 +1,72 @@
+/* The far ends and stages of a lane: how they are made from the configuration, opened, closed. The
+ * loop that uses them is lane.c. */
+#ifndef PROVD_LANE_SETUP_H
+#define PROVD_LANE_SETUP_H
+
+#include "base/counters.h"
+#include "batch.h"
+#include "config.h"
+#include "domain/policy.h"
+#include "stage/apply.h"
+#include "stage/assign.h"
+#include "stage/consume.h"
+#include "stage/decode.h"
+#include "stage/prepare.h"
+#include "stage/publish.h"
+#include "wire/kafka.h"
+#include "wire/postgres.h"
+
+/* The last records, as the circuit breaker sees them. */
+struct breaker {
+    uint8_t *was_dead; /* ring of `window` */
+    int64_t window, next, seen, dead;
+    int64_t dead_min, share_percent;
+};
+
+struct lane {
+    struct config *config;
+    struct counters *counters;
+    char transactional_id[128], client_id[128], application_name[32];
+    struct arena arena; /* what lives as long as the lane */
+
+    struct policy policy;
+    struct kafka_options kafka_options;
+    struct postgres_options postgres_options;
+    struct keyring *keyring;
+    struct schemas *schemas;
+    struct output_maker maker;
+    bool is_framed;     /* the schema ids of what we publish are known */
+    bool is_identified; /* cluster id and schema version of the database are known */
+
+    struct assignment assignment;
+    bool has_undecided; /* partitions whose fence could not be read: ask again */
+    int64_t reassign_at_us;
+    struct arena assign_arena;
+
+    struct consume consume;
+    struct decode decode;
+    struct prepare prepare;
+    struct apply apply;
+    struct publish publish;
+    struct breaker breaker;
+    struct batch batch;
+};
+
+/* Fills in everything that needs no network. FATAL: configuration or memory. */
+enum status lane_setup(struct lane *lane, struct config *config, int index,
+                       struct counters *counters, struct error *err);
+/* Takes over the settings that can be reloaded. */
+void lane_take_config(struct lane *lane);
+/* Connects what is not connected, and finds out what has to be known before the first record. Run
+ * until OK. */
+enum status lane_connect(struct lane *lane, const struct kafka_rebalance *rebalance,
+                         struct error *err);
+/* The database alone, when its connection was lost. */
+enum status lane_connect_database(struct lane *lane, struct error *err);
+void lane_close(struct lane *lane);
+
+/* Counts a record; true when the breaker opens: more than the set share of the last records are
+ * dead letters. */
+bool breaker_count(struct breaker *breaker, bool is_dead);
+
+#endif

@@ -1,0 +1,31 @@
+/* assign: what happens when a partition comes to this lane, before its first record is read: raise
+ * the epoch in its fence row, compare the fence with Kafka's offsets (domain/fence.h), decide where
+ * to start or to halt. */
+#ifndef PROVD_STAGE_ASSIGN_H
+#define PROVD_STAGE_ASSIGN_H
+
+#include "base/status.h"
+#include "batch.h"
+#include "wire/outputs.h"
+
+struct kafka_consumer;
+struct postgres;
+
+struct assign {
+    struct postgres *pg;
+    struct kafka_consumer *consumer;
+    struct output_maker *maker; /* topic, cluster id; encoder for the record of an operator's act */
+    const char *group_id;
+    bool policy_rewind;
+    int64_t request_timeout_ms;
+    struct arena *arena;
+};
+
+/* Decides on one partition, with all facts fresh, in one transaction that makes the caller its
+ * owner. Fills in all of `partition` but its counters; `is_halted` with the reason in `ret_reason`
+ * (and the remedy, when there is one, behind it). RETRY: database or brokers are away, nothing is
+ * decided. */
+enum status assign_partition(struct assign *assign, struct partition *partition,
+                             struct text *ret_reason, struct error *err);
+
+#endif

@@ -1,0 +1,145 @@
+#include "stage/consume.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "wire/kafka.h"
+
+struct partition *assignment_find(const struct assignment *assignment, int32_t partition)
+{
+    size_t low = 0, high = assignment->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (assignment->partitions[middle].partition < partition)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < assignment->count && assignment->partitions[low].partition == partition;
+    return found ? &assignment->partitions[low] : NULL;
+}
+
+static bool is_full(const struct consume *consume, const struct batch *batch)
+{
+    return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max;
+}
+
+static size_t record_bytes(const struct record *record)
+{
+    return record->key.len + record->value.len;
+}
+
+static void note_source(const struct consume *consume, struct batch *batch,
+                        const struct record *record)
+{
+    struct batch_source *source = batch_source(batch, batch->count - 1);
+    if (!source) {
+        source = &batch->sources[batch->source_count++];
+        *source = (struct batch_source){.partition = record->partition, .topic = consume->topic};
+    }
+    source->next_offset = record->offset + 1;
+    source->count++;
+}
+
+static void take(const struct consume *consume, struct batch *batch, struct kafka_message *message)
+{
+    int64_t offset = kafka_message_offset(message);
+    struct partition *partition =
+        assignment_find(consume->assignment, kafka_message_partition(message));
+    /* Of a partition that is not ours (any more), or read already. */
+    if (!partition || partition->is_halted || offset < partition->next_offset) {
+        kafka_message_close(message);
+        return;
+    }
+    struct record *record = &batch->records[batch->count++];
+    *record = (struct record){
+        .message = message,
+        .partition = partition,
+        .offset = offset,
+        .timestamp_ms = kafka_message_timestamp_ms(message),
+        .key = kafka_message_key(message),
+        .value = kafka_message_value(message),
+        .is_reread = offset < partition->fence_offset,
+        .is_replay = offset < partition->published_upto,
+    };
+    partition->next_offset = offset + 1;
+    batch->bytes += record_bytes(record);
+    note_source(consume, batch, record);
+    counter_add(&consume->counters->records_consumed, 1);
+    counter_add(&consume->counters->bytes_consumed, record_bytes(record));
+}
+
+/* 0 while there is something at once; then the rest of the first record's patience. */
+static int next_timeout(const struct consume *consume, const struct batch *batch, int idle_ms,
+                        bool had_one)
+{
+    if (batch->count == 0)
+        return idle_ms;
+    if (had_one)
+        return 0;
+    return deadline_left_ms(batch->started_us + consume->wait_ms_max * 1000);
+}
+
+static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
+                        struct error *err)
+{
+    int64_t idle_until = deadline_in_ms(idle_ms);
+    bool had_one = true;
+    while (!is_full(consume, batch)) {
+        struct kafka_message *message;
+        int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
+        enum status status = kafka_consume(consume->consumer, timeout_ms, &message, NULL, err);
+        if (status != STATUS_OK)
+            return status;
+        had_one = message != NULL;
+        if (message) {
+            if (batch->count == 0)
+                batch->started_us = clock_monotonic_us();
+            take(consume, batch, message);
+        }
+        bool waited = timeout_ms == 0 ? false : !had_one;
+        if ((batch->count && waited) || (!batch->count && deadline_passed(idle_until)))
+            break;
+        if (batch->count && deadline_passed(batch->started_us + consume->wait_ms_max * 1000) &&
+            !had_one)
+            break;
+    }
+    return STATUS_OK;
+}
+
+static int compare_partitions(const void *a, const void *b)
+{
+    const struct batch_source *x = a, *y = b;
+    return (x->partition->partition > y->partition->partition) -
+           (x->partition->partition < y->partition->partition);
+}
+
+/* After a rebalance the partitions of what was read may belong to somebody else. */
+static void forget(struct consume *consume, struct batch *batch, uint64_t generation)
+{
+    if (consume->assignment->generation == generation)
+        for (size_t s = 0; s < batch->source_count; s++)
+            batch->sources[s].partition->next_offset -= (int64_t)batch->sources[s].count;
+    batch_reset(batch);
+}
+
+enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
+                        struct error *err)
+{
+    uint64_t generation = consume->assignment->generation;
+    batch->records = ARENA_ARRAY(&batch->arena, struct record, batch->count_max);
+    batch->sources = ARENA_ARRAY(&batch->arena, struct batch_source, COUNTERS_PARTITIONS_MAX);
+    enum status status = fill(consume, batch, idle_ms, err);
+    bool is_stale = consume->assignment->generation != generation;
+    if (status == STATUS_OK && batch->count && !is_stale)
+        status = kafka_group_metadata(consume->consumer, &batch->group, err);
+    if (status != STATUS_OK || is_stale || batch->count == 0) {
+        forget(consume, batch, generation);
+        return status;
+    }
+    qsort(batch->sources, batch->source_count, sizeof *batch->sources, compare_partitions);
+    batch->now_us = clock_now_us();
+    FAILPOINT("after_consume");
+    return STATUS_OK;
+}

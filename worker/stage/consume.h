@@ -1,0 +1,34 @@
+/* consume: fills a batch from the assigned partitions until it has enough records, enough bytes, or
+ * its first record has waited long enough; takes the group metadata with it. Commits nothing. */
+#ifndef PROVD_STAGE_CONSUME_H
+#define PROVD_STAGE_CONSUME_H
+
+#include "base/status.h"
+#include "batch.h"
+
+struct kafka_consumer;
+
+/* The partitions that this lane owns at the moment. */
+struct assignment {
+    struct partition *partitions; /* sorted by number */
+    size_t count;
+    uint64_t generation; /* grows with each rebalance: what was read before it is dropped */
+};
+struct partition *assignment_find(const struct assignment *assignment, int32_t partition);
+
+struct consume {
+    struct kafka_consumer *consumer;
+    struct assignment *assignment;
+    struct text topic;
+    int64_t bytes_max;
+    int64_t wait_ms_max; /* how long the first record waits for company */
+    struct counters *counters;
+};
+
+/* OK with batch->count 0 when nothing came within `idle_ms`, or when partitions came or went
+ * meanwhile (what had been read is forgotten: the fence says where to go on). RETRY and FATAL as
+ * kafka_consume. */
+enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
+                        struct error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* decode: framing, schema look-up, Avro to struct event. Bytes that cannot be read make a dead
+ * letter of their record and nothing else; only the world (a registry that is away) is an error. */
+#ifndef PROVD_STAGE_DECODE_H
+#define PROVD_STAGE_DECODE_H
+
+#include "base/status.h"
+#include "batch.h"
+#include "domain/policy.h"
+#include "wire/avro.h"
+#include "wire/schemas.h"
+
+struct decode {
+    struct schemas *schemas;
+    const struct policy *policy;
+    struct decode_limits limits;
+    int64_t event_bytes_max, header_bytes_max;
+    bool accept_bare;
+    struct counters *counters;
+};
+
+/* Fills events and deaths. RETRY: a schema cannot be had at the moment; run it again. */
+enum status decode_run(struct decode *decode, struct batch *batch, struct error *err);
+
+#endif

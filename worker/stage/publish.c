@@ -1,0 +1,282 @@
+#include "stage/publish.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "wire/dead_letter.h"
+
+const char publish_fenced[] = "FENCED";
+
+enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
+
+enum status publish_connect(struct publish *publish, struct error *err)
+{
+    if (publish->producer)
+        return STATUS_OK;
+    return kafka_producer_open(&publish->producer, publish->options, err);
+}
+
+void publish_close(struct publish *publish)
+{
+    kafka_producer_close(publish->producer);
+    publish->producer = NULL;
+}
+
+/* --- what goes out ------------------------------------------------------------------------------
+ */
+
+enum { CARRIED_HEADERS_MAX = 2 };
+
+/* W3C trace context is carried over to everything that is published. */
+static size_t carried_headers(const struct record *record, struct kafka_header *headers)
+{
+    static const char *const carried[CARRIED_HEADERS_MAX] = {"traceparent", "tracestate"};
+    size_t count = 0;
+    if (kafka_message_header_count(record->message) == 0)
+        return 0;
+    for (int i = 0; i < CARRIED_HEADERS_MAX; i++) {
+        struct text value;
+        if (kafka_message_header_named(record->message, carried[i], &value))
+            headers[count++] = (struct kafka_header){text_from(carried[i]), value};
+    }
+    return count;
+}
+
+/* The source's partition where the topics have as many, so that results lie in source order. */
+static enum status output_partition(struct publish *publish, enum kafka_output_topic topic,
+                                    const struct record *record, int32_t *ret_partition,
+                                    struct error *err)
+{
+    int32_t of_events, of_topic;
+    enum status status = kafka_events_partition_count(publish->producer, &of_events, err);
+    if (status == STATUS_OK)
+        status = kafka_partition_count(publish->producer, topic, &of_topic, err);
+    if (status == STATUS_OK)
+        *ret_partition = of_events == of_topic ? record->partition->partition : -1;
+    return status;
+}
+
+/* The partition mapping of each topic, found once for a batch. */
+struct mapping {
+    bool same[OUTPUT_TOPIC_COUNT];
+};
+
+static enum status find_mapping(struct publish *publish, const struct batch *batch,
+                                struct mapping *mapping, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int topic = 0; topic < OUTPUT_TOPIC_COUNT && status == STATUS_OK; topic++) {
+        int32_t partition = -1;
+        status = output_partition(publish, (enum kafka_output_topic)topic, &batch->records[0],
+                                  &partition, err);
+        mapping->same[topic] = partition >= 0;
+    }
+    return status;
+}
+
+static enum kafka_verdict send_value(struct publish *publish, const struct mapping *mapping,
+                                     enum kafka_output_topic topic, const struct record *record,
+                                     struct text value, struct error *err)
+{
+    struct kafka_header headers[CARRIED_HEADERS_MAX];
+    const struct kafka_output output = {
+        .topic = topic,
+        .partition = mapping->same[topic] ? record->partition->partition : -1,
+        .key = record->key,
+        .value = value,
+        .headers = headers,
+        .header_count = carried_headers(record, headers),
+        .borrow = true,
+    };
+    return kafka_transaction_produce(publish->producer, &output, err);
+}
+
+/* Room for keys and framing of a record beside its value. */
+enum { RECORD_OVERHEAD_BYTES = 4096 };
+
+static bool is_over_size(const struct publish *publish, const struct record *record,
+                         const struct kafka_header *headers, size_t count)
+{
+    size_t bytes = record->key.len + record->value.len + RECORD_OVERHEAD_BYTES;
+    for (size_t i = 0; i < count; i++)
+        bytes += headers[i].name.len + headers[i].value.len;
+    return bytes > (size_t)publish->output_bytes_max;
+}
+
+static enum kafka_verdict send_dead_letter(struct publish *publish, const struct mapping *mapping,
+                                           struct batch *batch, size_t i, struct error *err)
+{
+    const struct record *record = &batch->records[i];
+    const struct death *death = batch->deaths[i];
+    struct dead_letter letter = {
+        .message = record->message,
+        .topic = batch_source(batch, i)->topic,
+        .partition = record->partition->partition,
+        .offset = record->offset,
+        .timestamp_ms = record->timestamp_ms,
+        .stage = stage_names[death->stage],
+        .code = code_name(death->code),
+        .reason = death->message,
+        .failed_at_us = death->failed_at_us,
+        .result_id = batch->outputs[i].result_id,
+        .worker = publish->worker,
+    };
+    size_t count;
+    struct kafka_header *headers = dead_letter_headers(&letter, &batch->arena, &count);
+    if (is_over_size(publish, record, headers, count)) {
+        letter.is_truncated = true;
+        headers = dead_letter_headers(&letter, &batch->arena, &count);
+    }
+    const struct kafka_output output = {
+        .topic = OUTPUT_DLQ,
+        .partition = mapping->same[OUTPUT_DLQ] ? record->partition->partition : -1,
+        .key = record->key,
+        .value = letter.is_truncated ? TEXT_NULL : record->value,
+        .headers = headers,
+        .header_count = count,
+        .borrow = true,
+    };
+    return kafka_transaction_produce(publish->producer, &output, err);
+}
+
+static enum kafka_verdict send_record(struct publish *publish, const struct mapping *mapping,
+                                      struct batch *batch, size_t i, struct error *err)
+{
+    const struct record *record = &batch->records[i];
+    const struct output *output = &batch->outputs[i];
+    if (output->is_silent)
+        return KAFKA_GO_ON;
+    if (batch->deaths[i])
+        return send_dead_letter(publish, mapping, batch, i, err);
+    enum kafka_verdict verdict = KAFKA_GO_ON;
+    for (size_t c = 0; c < output->change_count && verdict == KAFKA_GO_ON; c++)
+        verdict =
+            send_value(publish, mapping, OUTPUT_CHANGES, record, output->changes[c].value, err);
+    if (verdict == KAFKA_GO_ON)
+        verdict = send_value(publish, mapping, OUTPUT_RESULTS, record, output->result, err);
+    return verdict;
+}
+
+static enum kafka_verdict send_offsets(struct publish *publish, struct batch *batch,
+                                       struct error *err)
+{
+    struct kafka_offset *offsets =
+        ARENA_ARRAY(&batch->arena, struct kafka_offset, batch->source_count);
+    for (size_t s = 0; s < batch->source_count; s++)
+        offsets[s] = (struct kafka_offset){batch->sources[s].partition->partition,
+                                           batch->sources[s].next_offset};
+    return kafka_transaction_offsets(publish->producer, offsets, batch->source_count, batch->group,
+                                     err);
+}
+
+/* --- the transaction ----------------------------------------------------------------------------
+ */
+
+static enum kafka_verdict transact(struct publish *publish, const struct mapping *mapping,
+                                   struct batch *batch, struct error *err)
+{
+    enum kafka_verdict verdict = kafka_transaction_begin(publish->producer, err);
+    for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++)
+        verdict = send_record(publish, mapping, batch, i, err);
+    FAILPOINT("before_send_offsets");
+    if (verdict == KAFKA_GO_ON)
+        verdict = send_offsets(publish, batch, err);
+    FAILPOINT("after_send_offsets");
+    FAILPOINT("before_kafka_commit");
+    if (verdict == KAFKA_GO_ON)
+        verdict = kafka_transaction_commit(publish->producer, err);
+    FAILPOINT("after_kafka_commit");
+    return verdict;
+}
+
+static void recycle(struct publish *publish)
+{
+    publish_close(publish);
+    counter_add(&publish->counters->producer_recycled, 1);
+}
+
+/* Did the commit in doubt take place? Its offsets are in the transaction: all or none of them. */
+static enum status look_up_commit(struct publish *publish, struct batch *batch, bool *ret_committed,
+                                  struct error *err)
+{
+    struct kafka_partition first = {batch->sources[0].partition->partition, -1};
+    enum status status =
+        publish_connect(publish, err); /* ends the former transaction, if it is open */
+    if (status == STATUS_OK)
+        status =
+            kafka_committed(publish->consumer, &first, 1, (int)publish->request_timeout_ms, err);
+    if (status == STATUS_OK)
+        *ret_committed = first.start_offset >= batch->sources[0].next_offset;
+    return status;
+}
+
+static void note_published(struct publish *publish, struct batch *batch)
+{
+    for (size_t s = 0; s < batch->source_count; s++) {
+        struct partition *partition = batch->sources[s].partition;
+        if (batch->sources[s].next_offset > partition->published_upto)
+            partition->published_upto = batch->sources[s].next_offset;
+    }
+    counter_add(&publish->counters->kafka_committed, 1);
+    gauge_set(&publish->counters->last_commit_us, clock_now_us());
+}
+
+/* What a verdict other than GO_ON asks for. True: another attempt from memory. */
+static bool try_again(struct publish *publish, enum kafka_verdict verdict, enum status *status,
+                      struct error *err)
+{
+    struct error ignored;
+    if (verdict == KAFKA_RECYCLE) {
+        recycle(publish);
+        return true;
+    }
+    counter_add(&publish->counters->kafka_aborted, 1);
+    if (kafka_transaction_abort(publish->producer, &ignored) != KAFKA_GO_ON)
+        recycle(publish);
+    if (verdict == KAFKA_ABORT)
+        return true;
+    *status = error_set(err, STATUS_RETRY, publish_fenced,
+                        "the consumer group has moved on: the new owner publishes this batch");
+    return false;
+}
+
+static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
+                           bool *ret_again, struct error *err)
+{
+    struct mapping mapping;
+    *ret_done = *ret_again = false;
+    enum status status = publish_connect(publish, err);
+    if (status == STATUS_OK)
+        status = find_mapping(publish, batch, &mapping, err);
+    if (status != STATUS_OK)
+        return status;
+    enum kafka_verdict verdict = transact(publish, &mapping, batch, err);
+    if (verdict == KAFKA_IN_DOUBT) {
+        counter_add(&publish->counters->kafka_in_doubt, 1);
+        recycle(publish);
+        status = look_up_commit(publish, batch, ret_done, err);
+        *ret_again = status == STATUS_OK && !*ret_done;
+        return status;
+    }
+    *ret_done = verdict == KAFKA_GO_ON;
+    if (!*ret_done)
+        *ret_again = try_again(publish, verdict, &status, err);
+    return status;
+}
+
+enum status publish_run(struct publish *publish, struct batch *batch, struct error *err)
+{
+    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+        bool done, again;
+        enum status status = attempt(publish, batch, &done, &again, err);
+        if (done) {
+            note_published(publish, batch);
+            return STATUS_OK;
+        }
+        if (!again)
+            return status == STATUS_OK ? STATUS_RETRY : status;
+        clock_sleep_ms(ATTEMPT_PAUSE_MS);
+    }
+    return STATUS_RETRY;
+}
