@@ -264,8 +264,8 @@ static void warn(struct config_private *p, struct text name)
 /* Variables of that prefix which are no settings: the file's name, and what tests use. */
 static bool is_other_variable(struct text name)
 {
-    return text_equal_z(name, "PROVD_CONFIG") || text_starts_with(name, "PROVD_FAILPOINT") ||
-           text_starts_with(name, "PROVD_TEST_");
+    return text_equal_z(name, "PROVD_CONFIG") || text_equal_z(name, "PROVD_ALLOW_PTRACE") ||
+           text_starts_with(name, "PROVD_FAILPOINT") || text_starts_with(name, "PROVD_TEST_");
 }
 
 static enum status set_environment(struct config *config, struct error *err)
