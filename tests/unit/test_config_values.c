@@ -112,6 +112,8 @@ static void wrong_values_are_refused_with_what_would_be_right(void **state)
         {"accounts.system_sources=a,,b", "an item of the list is empty"},
         {"kafka.group_id=a\nb", "'a\\x0ab' holds control characters"},
         {"kafka.group_id=\xff", "is not UTF-8"},
+        {"kafka.client.a\xff=x", "a property's name is 1 to 100 of"},
+        {"kafka.client=a b=x", "a property's name is 1 to 100 of"},
         {"kafka", "--set 'kafka': write --set path=value"},
         {"=x", "write --set path=value"},
         {"kafka=x", "--set kafka: it is a section"},

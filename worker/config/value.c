@@ -143,6 +143,13 @@ enum status setting_add_item(const struct setting *setting, const char *item, st
     return STATUS_OK;
 }
 
+static bool is_property_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len <= 100 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
+}
+
 enum status setting_add_property(const struct setting *setting, const char *name, const char *value,
                                  struct config *config, struct arena *arena, struct error *err)
 {
@@ -154,9 +161,12 @@ enum status setting_add_property(const struct setting *setting, const char *name
     enum status status = check_text(setting, text_from(value), arena, err);
     if (status != STATUS_OK)
         return status;
-    if (properties->count == ITEMS_MAX || *name == '\0')
-        return error_set(err, STATUS_FATAL, "LENGTH",
-                         "a property has no name, or there are more than %d", ITEMS_MAX);
+    if (!is_property_name(name))
+        return error_set(err, STATUS_FATAL, "CHARACTERS",
+                         "a property's name is 1 to 100 of a-z A-Z 0-9 . _ -");
+    if (properties->count == ITEMS_MAX)
+        return error_set(err, STATUS_FATAL, "LENGTH", "there are more than %d properties",
+                         ITEMS_MAX);
     struct kafka_property *items = ARENA_ARRAY(arena, struct kafka_property, properties->count + 2);
     size_t count = 0;
     for (size_t i = 0; i < properties->count; i++) {
