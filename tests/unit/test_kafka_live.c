@@ -774,6 +774,51 @@ static void offsets_are_found_by_time(void **state)
     assert_int_equal(ranges[1].from, KAFKA_FROM_END);
 }
 
+/* --- security ----------------------------------------------------------------------------------
+ */
+
+static enum status open_over_sasl(const char *password, struct error *err)
+{
+    struct kafka_property properties[] = {
+        {"security.protocol", "SASL_SSL"},
+        {"sasl.mechanism", "PLAIN"},
+        {"sasl.username", getenv("KAFKA_SASL_USERNAME")},
+        {"sasl.password", password},
+        {"ssl.ca.location", getenv("STACK_CA")},
+        {NULL, NULL},
+    };
+    struct kafka_options secure = options;
+    struct kafka_producer *producer = NULL;
+    enum status status;
+
+    secure.brokers = getenv("KAFKA_SASL_BROKERS");
+    secure.client = properties;
+    secure.transaction_timeout_ms = 3000;
+    status = kafka_producer_open(&producer, &secure, err);
+    if (!status) {
+        assert_int_equal(whole_transaction(producer, NULL, NULL, err), KAFKA_GO_ON);
+        kafka_producer_close(producer);
+    }
+    return status;
+}
+
+static void a_wrong_password_is_named_as_the_reason_and_not_shown(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    NEED_BROKER();
+    if (!getenv("KAFKA_SASL_BROKERS")) {
+        skip();
+    }
+    if (open_over_sasl(getenv("KAFKA_SASL_PASSWORD"), &err)) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(open_over_sasl("hunter2", &err), STATUS_RETRY);
+    assert_non_null(strstr(err.message, "uthentication"));
+    assert_null(strstr(err.message, "hunter2"));
+}
+
 #define live(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -792,6 +837,7 @@ int main(void)
         live(a_sender_reports_every_record),
         live(topics_are_described_and_made_once),
         live(offsets_are_found_by_time),
+        live(a_wrong_password_is_named_as_the_reason_and_not_shown),
     };
 
     return cmocka_run_group_tests_name("kafka_live", tests, NULL, NULL);

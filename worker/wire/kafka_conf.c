@@ -84,7 +84,9 @@ static const struct owned_setting owned[] = {
      "the assignment is eager: cooperative-sticky loses offsets in this librdkafka"},
     {PRODUCING, "enable.idempotence", "true", "exactly once needs it"},
     {PRODUCING, "partitioner", "murmur2", "outputs lie where Java's partitioner puts them"},
-    {FOR(PRODUCER), "delivery.report.only.error", "true", "the worker counts on errors only"},
+    /* A report of success is what wakes up a flush; without, each commit takes 8 ms more
+       (measured). */
+    {PRODUCING, "delivery.report.only.error", "false", "commits would take 8 ms more"},
     {0, "acks", NULL, "exactly once needs all"},
     {0, "request.required.acks", NULL, "exactly once needs all"},
     {0, "auto.commit.enable", NULL, "offsets are committed in the transaction"},
