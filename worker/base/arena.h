@@ -31,8 +31,8 @@ void arena_close(struct arena *arena);
 /* Forgets all allocations; keeps blocks for the next batch. */
 void arena_reset(struct arena *arena);
 
-/* A place to go back to: what was allocated after the mark is forgotten, what was before stays. A mark is
- * good until a reset or a rewind to an earlier one. */
+/* A place to go back to: what was allocated after the mark is forgotten, what was before stays. A
+ * mark is good until a reset or a rewind to an earlier one. */
 struct arena_mark {
     struct arena_block *block;
     size_t block_used, used_bytes;

@@ -36,7 +36,7 @@ enum stage_name {
     STAGE_PUBLISH,
     STAGE_COUNT
 };
-extern const char *const stage_names[]; /* "CONSUME", "FRAME", ... */
+extern const char *const stage_names[];            /* "CONSUME", "FRAME", ... */
 enum stage_name stage_from_name(struct text name); /* STAGE_DECODE for an unknown one */
 
 /* Cumulative histogram with the buckets of the conventions. */

@@ -30,7 +30,8 @@ static size_t utf8_decode(const unsigned char *p, size_t len, uint32_t *ret_poin
     return need;
 }
 
-/* How many bytes at the start are ASCII without NUL, in steps of eight: nearly all that comes in. */
+/* How many bytes at the start are ASCII without NUL, in steps of eight: nearly all that comes in.
+ */
 static size_t ascii_run(const unsigned char *p, size_t len)
 {
     const uint64_t low = UINT64_C(0x0101010101010101), high = low << 7;
