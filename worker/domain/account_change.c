@@ -3,7 +3,6 @@
 #include "domain/domain_events.h"
 #include "domain/plan.h"
 #include "domain/rights.h"
-#include "domain/usage.h"
 
 enum { FLAG_NO_PASSWORD_CHANGE = 0x01 };
 
@@ -58,17 +57,6 @@ bool update_account_check(struct event *event, const struct policy *policy, stru
                      "fields names %.*s, which UpdateAccount cannot set", TEXT_ARG(shown));
 }
 
-/* Judges the limits of the account's domain for a new quota, on a copy. */
-static bool quota_exceeds(struct plan *plan, const struct account *before,
-                          const struct account *after, struct outcome *outcome)
-{
-    if (before->quota_bytes == after->quota_bytes &&
-        before->quota_messages == after->quota_messages)
-        return false;
-    const struct domain *domain = working_set_domain(plan->set, before->domain);
-    return domain && usage_exceeds(plan, domain, before, after, outcome);
-}
-
 /* A quota that is cleared is what a new account gets: the domain's default (rulings.md, 26 and 29).
  */
 static void patch(struct plan *plan, const struct update_account *update, struct account *account)
@@ -99,7 +87,7 @@ enum outcome_status update_account_rule(struct plan *plan, const struct event *e
 
     struct account patched = *account;
     patch(plan, update, &patched);
-    if (quota_exceeds(plan, account, &patched, outcome))
+    if (account_exceeds(plan, account, &patched, outcome))
         return OUTCOME_REJECTED;
     plan_edit(plan, &account->row);
     patch(plan, update, account);

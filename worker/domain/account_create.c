@@ -25,8 +25,6 @@ static const struct field recovery_given_fields[] = {
         __VA_ARGS__                                                                                \
     }
 
-enum { FLAGS_ALL = 0x7FFFF }; /* vpopmail's bits up to 0x40000 */
-
 const struct field create_account_fields[] = {
     FIELD(address, FIELD_ADDRESS, .flags = FIELD_REQUIRED),
     FIELD(password, FIELD_SECRET, .flags = FIELD_IS_SECRET | FIELD_STORED_HASH),

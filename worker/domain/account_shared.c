@@ -2,6 +2,7 @@
 #include "domain/account_events.h"
 #include "domain/password.h"
 #include "domain/plan.h"
+#include "domain/usage.h"
 
 void ref_touch(const struct event *event, struct keys *keys)
 {
@@ -70,6 +71,13 @@ bool group_is_missing(struct plan *plan, struct text group, struct outcome *outc
     return true;
 }
 
+bool account_exceeds(struct plan *plan, const struct account *before, const struct account *after,
+                     struct outcome *outcome)
+{
+    const struct domain *domain = working_set_domain(plan->set, before->domain);
+    return domain && usage_exceeds(plan, domain, before, after, outcome);
+}
+
 static void provision_one(struct plan *plan, struct account *account, int64_t bit)
 {
     struct service *service = plan_new(plan, &service_noun);
@@ -93,12 +101,20 @@ void services_provision(struct plan *plan, struct account *account, int64_t bits
     account->provisioned |= missing;
 }
 
+void services_remove(struct plan *plan, struct account *account, int64_t bits)
+{
+    plan_edit(plan, &account->row);
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        struct service *service = account->service[i];
+        if (bits & 1 << i && service && !service->row.is_gone)
+            plan_remove(plan, &service->row);
+    }
+    account->provisioned &= ~bits;
+}
+
 void account_remove_belongings(struct plan *plan, struct account *account)
 {
-    for (int i = 0; i < SERVICE_COUNT; i++) {
-        if (account->service[i] && !account->service[i]->row.is_gone)
-            plan_remove(plan, &account->service[i]->row);
-    }
+    services_remove(plan, account, SERVICES_ALL);
     if (account->recovery && !account->recovery->row.is_gone)
         plan_remove(plan, &account->recovery->row);
 }

@@ -40,6 +40,10 @@ struct domain {
     /* Not columns. */
     int64_t live_accounts; /* all of them; counted when it is loaded locked, else INT_NULL */
     bool usage_known;      /* used_* are true and kept up by the plan */
+    /* What the accounts that override limits have: counted when it is loaded locked, and only for
+     * fan-outs, which are alone in their working set. */
+    int64_t overriding_quota_bytes, overriding_messages;               /* sums of their quotas */
+    int64_t overriding_bytes_unlimited, overriding_messages_unlimited; /* accounts without one */
 };
 
 struct group {

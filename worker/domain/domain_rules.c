@@ -1,5 +1,4 @@
 /* CreateDomain, UpdateDomain, DeleteDomain (events.md, section 3; rulings.md, 35 and 36). */
-#include "base/arena.h"
 #include "domain/domain_events.h"
 #include "domain/fanout.h"
 #include "domain/plan.h"
@@ -212,17 +211,9 @@ static void bury(const struct fanout *fanout, struct account *account)
 
 static struct fanout *delete_accounts(struct plan *plan, const struct domain *domain)
 {
-    struct fanout *fanout = ARENA_NEW(plan->arena, struct fanout);
-    *fanout = (struct fanout){
-        .statement = "fanout_delete",
-        .edit = bury,
-        .action = CHANGE_DELETE,
-        .domain = domain->name,
-        .occurred_at = plan->event->occurred_at,
-        .numbers = {plan->policy->grace_period_us},
-        .number_count = 1,
-        .is_dry_run = plan->event->mode == MODE_DRY_RUN,
-    };
+    struct fanout *fanout = fanout_new(plan, "fanout_delete", bury, CHANGE_DELETE, domain);
+    fanout->numbers[0] = plan->policy->grace_period_us;
+    fanout->number_count = 1;
     return fanout;
 }
 

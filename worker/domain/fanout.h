@@ -8,13 +8,18 @@
 #include "domain/change.h"
 #include "domain/outcome.h"
 
+struct domain;
+struct fanout;
 struct plan;
+
+/* What the statement does, done to one row; but version, revision and updated_at, which every
+ * fan-out's statement sets. The statement and this must agree: tests hold them against each other.
+ */
+typedef void fanout_edit(const struct fanout *fanout, struct account *account);
 
 struct fanout {
     const char *statement; /* name of the UPDATE in worker/sql */
-    /* What the statement does, done to one row. The statement and this must agree: tests hold them
-     * against each other. */
-    void (*edit)(const struct fanout *fanout, struct account *account);
+    fanout_edit *edit;
     enum change_action action;
     struct text domain;
     int64_t occurred_at;
@@ -23,5 +28,9 @@ struct fanout {
     int number_count;
     bool is_dry_run;
 };
+
+/* For a rule: the current event's change of all live accounts of `domain`; without numbers. */
+struct fanout *fanout_new(struct plan *plan, const char *statement, fanout_edit *edit,
+                          enum change_action action, const struct domain *domain);
 
 #endif

@@ -106,3 +106,87 @@ bool usage_exceeds(struct plan *plan, const struct domain *domain, const struct 
         return reject_sum(plan, outcome, "messages", limits->max_messages, domain->used_messages);
     return false;
 }
+
+/* --- all accounts of a domain at once -----------------------------------------------------------
+ *
+ * A fan-out changes accounts that are not in the working set, so that usage_follow_edits does not
+ * see them. It need not: the domain's row was locked and counted, and the sums after the change
+ * follow from the counts. The limits are judged once, for all, since the event is one change: it is
+ * done for every account or for none.
+ */
+
+/* The sum of the accounts that count when each of them gets `quota`. */
+static int64_t sum_of_all(const struct domain *domain, int64_t quota)
+{
+    int64_t product;
+    return __builtin_mul_overflow(domain->used_accounts, quota, &product) ? INT64_MAX : product;
+}
+
+/* As sum_exceeds: unlimited is refused, and so is more than both the limit and what is given out
+ * already. A domain where nothing is given out has unlimited accounts only: setting them unlimited
+ * changes nothing. */
+static bool all_exceed(int64_t limit, int64_t used, int64_t all, int64_t quota)
+{
+    if (limit == INT_NULL || quota == INT_NULL)
+        return false;
+    return quota == 0 ? used > 0 : all > limit && all > used;
+}
+
+bool usage_set_quotas(struct plan *plan, struct domain *domain, int64_t bytes, int64_t messages,
+                      struct outcome *outcome)
+{
+    const struct limits *limits = &domain->limits;
+    int64_t all_bytes = bytes == INT_NULL ? domain->used_quota_bytes : sum_of_all(domain, bytes);
+    int64_t all_messages =
+        messages == INT_NULL ? domain->used_messages : sum_of_all(domain, messages);
+    if (!domain_is_limited(domain))
+        return false;
+    if (all_exceed(limits->quota_bytes, domain->used_quota_bytes, all_bytes, bytes))
+        return reject_sum(plan, outcome, "bytes", limits->quota_bytes, domain->used_quota_bytes);
+    if (all_exceed(limits->max_messages, domain->used_messages, all_messages, messages))
+        return reject_sum(plan, outcome, "messages", limits->max_messages, domain->used_messages);
+    plan_edit(plan, &domain->row);
+    domain->used_quota_bytes = all_bytes;
+    domain->used_messages = all_messages;
+    return false;
+}
+
+/* The accounts that overrode the limits count from now on: they are new to the limits. */
+static bool overriders_exceed(struct plan *plan, const struct domain *domain,
+                              struct outcome *outcome)
+{
+    const struct limits *limits = &domain->limits;
+    int64_t bytes = sum(domain->used_quota_bytes, domain->overriding_quota_bytes);
+    int64_t messages = sum(domain->used_messages, domain->overriding_messages);
+    if (domain->live_accounts == domain->used_accounts)
+        return false;
+    if (limits->max_accounts != INT_NULL && domain->live_accounts > limits->max_accounts) {
+        plan_reject(plan, outcome, CODE_LIMIT_EXCEEDED,
+                    "the domain may have %" PRId64 " accounts and has %" PRId64
+                    " together with those that override its limits",
+                    limits->max_accounts, domain->live_accounts);
+        return true;
+    }
+    if (limits->quota_bytes != INT_NULL &&
+        (domain->overriding_bytes_unlimited || bytes > limits->quota_bytes))
+        return reject_sum(plan, outcome, "bytes", limits->quota_bytes, bytes);
+    if (limits->max_messages != INT_NULL &&
+        (domain->overriding_messages_unlimited || messages > limits->max_messages))
+        return reject_sum(plan, outcome, "messages", limits->max_messages, messages);
+    return false;
+}
+
+bool usage_set_override(struct plan *plan, struct domain *domain, bool overrides,
+                        struct outcome *outcome)
+{
+    if (!domain_is_limited(domain))
+        return false;
+    if (!overrides && overriders_exceed(plan, domain, outcome))
+        return true;
+    plan_edit(plan, &domain->row);
+    domain->used_accounts = overrides ? 0 : domain->live_accounts;
+    domain->used_quota_bytes =
+        overrides ? 0 : sum(domain->used_quota_bytes, domain->overriding_quota_bytes);
+    domain->used_messages = overrides ? 0 : sum(domain->used_messages, domain->overriding_messages);
+    return false;
+}

@@ -56,6 +56,8 @@ const struct statement apply_statements[] = {
     STATEMENT(draw_account_ids),
     STATEMENT(draw_service_ids),
     STATEMENT(fanout_delete),
+    STATEMENT(fanout_quota),
+    STATEMENT(fanout_flags),
     STATEMENT(schema_version),
     {NULL, NULL},
 };

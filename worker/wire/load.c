@@ -232,6 +232,10 @@ static void take_usage(const struct result *result, struct working_set *set)
         domain->used_accounts = result_int(result, row, 2);
         domain->used_quota_bytes = result_int(result, row, 3);
         domain->used_messages = result_int(result, row, 4);
+        domain->overriding_quota_bytes = result_int(result, row, 5);
+        domain->overriding_messages = result_int(result, row, 6);
+        domain->overriding_bytes_unlimited = result_int(result, row, 7);
+        domain->overriding_messages_unlimited = result_int(result, row, 8);
     }
 }
 
