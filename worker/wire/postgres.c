@@ -7,7 +7,7 @@
 
 bool postgres_usable(const struct postgres *pg)
 {
-    return !pg->broken && PQstatus(pg->conn) == CONNECTION_OK;
+    return pg != NULL && !pg->broken && PQstatus(pg->conn) == CONNECTION_OK;
 }
 
 int postgres_backend_pid(const struct postgres *pg)
