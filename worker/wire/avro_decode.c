@@ -484,7 +484,9 @@ static void explain(struct decoding *d, int failed, size_t body_len)
 
     if (d->unreadable->code != CODE_NONE)
         return;
-    if (refused > body_len + 1)
+    if (refused > (size_t)INT64_MAX + 1)
+        unreadable_set(d, CODE_MALFORMED, "a length below zero");
+    else if (refused > body_len + 1)
         unreadable_set(d, CODE_TRUNCATED, "a length of %zu, but the whole event has %zu bytes",
                        refused - 1, body_len);
     else if (refused > 0)
