@@ -199,8 +199,7 @@ void lane_process_ended(struct lane_process *lane, int wait_status, bool was_wan
 void lane_process_watch(const struct lane_process *lane, int64_t watched_since_us,
                         const struct lane_patience *patience)
 {
-    int64_t state = gauge_get(&lane->page->state);
-    if (lane->pid == 0 || (state != LANE_RUNNING && state != LANE_STARTING))
+    if (lane->pid == 0 || gauge_get(&lane->page->state) == LANE_WAITING)
         return;
     int64_t since_us = gauge_get(&lane->page->progress_us);
     if (since_us < lane->started_us)

@@ -2,7 +2,7 @@
  *
  * A lane that dies is started again at once the first time, then after 1 s, 2 s, 4 s .. 60 s until
  * it has lived for a minute. One that asked for a person (LANE_EXIT_FATAL) waits the full 60 s. A
- * lane that stands still while it claims to run is killed, which makes it one that died. */
+ * lane that stands still without saying that it waits is killed, which makes it one that died. */
 #ifndef PROVD_LANE_PROCESS_H
 #define PROVD_LANE_PROCESS_H
 
@@ -18,7 +18,7 @@ struct config;
 struct lane_patience {
     int64_t backoff_ms, backoff_ms_max;
     int64_t healthy_ms; /* a life this long makes the next death a first one */
-    int64_t silence_ms; /* without a turn of the loop while RUNNING: then it is killed */
+    int64_t silence_ms; /* without a turn of the loop, but while WAITING: then it is killed */
 };
 struct lane_patience lane_patience_of(const struct config *config);
 
