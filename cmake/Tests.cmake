@@ -26,7 +26,12 @@ target_sources(test_support INTERFACE ${support_sources})
 target_link_libraries(test_support INTERFACE provd_stages PkgConfig::cmocka)
 target_compile_definitions(test_support INTERFACE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 
-foreach(folder unit rules)
+# The preset `fuzz` is for the fuzzers alone.
+set(c_folders unit rules)
+if(PROVD_FUZZ)
+    set(c_folders)
+endif()
+foreach(folder ${c_folders})
     file(GLOB test_sources CONFIGURE_DEPENDS tests/${folder}/test_*.c)
     # Other .c files of the folder are shared by its tests.
     file(GLOB shared_sources CONFIGURE_DEPENDS tests/${folder}/*.c)

@@ -41,7 +41,8 @@ char *text_to_z(struct arena *arena, struct text t);        /* null gives "" */
 struct text text_lower(struct arena *arena, struct text t); /* ASCII letters only */
 struct text text_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-struct text text_vformat(struct arena *arena, const char *format, va_list args);
+struct text text_vformat(struct arena *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* "'value'" for messages: control characters as \xNN, cut to `max` bytes with "..." (never inside
  * a UTF-8 character). */
