@@ -52,11 +52,13 @@ static void print_and_load_again(const struct config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     char path[64];
-    if (len > INPUT_BYTES_MAX)
+    if (len == 0 || len > INPUT_BYTES_MAX)
         return 0;
-    const uint8_t *end = len > 0 ? memchr(bytes, '\n', len) : NULL;
+    const uint8_t *end = memchr(bytes, '\n', len);
     size_t set_len = end != NULL ? (size_t)(end - bytes) : 0;
-    char *set = strndup((const char *)bytes, set_len);
+    char *set = calloc(1, set_len + 1);
+    assert(set != NULL);
+    memcpy(set, bytes, set_len);
     size_t skip = end != NULL ? set_len + 1 : 0;
     int fd = make_file(bytes + skip, len - skip, path);
     struct config *config = load(path, *set != '\0' ? set : NULL);
