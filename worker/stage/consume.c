@@ -81,15 +81,30 @@ static int next_timeout(const struct consume *consume, const struct batch *batch
     return deadline_left_ms(batch->started_us + consume->wait_ms_max * 1000);
 }
 
+/* Partitions came or went: what was read may belong to somebody else, and points to partitions that
+ * are no more. What comes from now on is of the new assignment, whose fences say where it starts.
+ */
+static void drop_if_stale(const struct consume *consume, struct batch *batch, uint64_t *generation)
+{
+    if (*generation == consume->assignment->generation)
+        return;
+    *generation = consume->assignment->generation;
+    for (size_t i = 0; i < batch->count; i++)
+        kafka_message_close(batch->records[i].message);
+    batch->count = batch->source_count = batch->bytes = 0;
+}
+
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
+    uint64_t generation = consume->assignment->generation;
     int64_t idle_until = deadline_in_ms(idle_ms);
     bool had_one = true;
     while (!is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
         enum status status = kafka_consume(consume->consumer, timeout_ms, &message, NULL, err);
+        drop_if_stale(consume, batch, &generation);
         if (status != STATUS_OK)
             return status;
         had_one = message != NULL;
@@ -115,29 +130,28 @@ static int compare_partitions(const void *a, const void *b)
            (x->partition->partition < y->partition->partition);
 }
 
-/* After a rebalance the partitions of what was read may belong to somebody else. */
-static void forget(struct consume *consume, struct batch *batch, uint64_t generation)
+/* Kafka does not hand out again what it has handed out: only a new assignment, from the fence,
+ * does. */
+static enum status give_up(struct consume *consume, struct batch *batch, enum status status,
+                           struct error *err)
 {
-    if (consume->assignment->generation == generation)
-        for (size_t s = 0; s < batch->source_count; s++)
-            batch->sources[s].partition->next_offset -= (int64_t)batch->sources[s].count;
+    bool has_lost = batch->count > 0;
     batch_reset(batch);
+    if (has_lost && kafka_consumer_restart(consume->consumer, err) != STATUS_OK)
+        return STATUS_FATAL;
+    return status;
 }
 
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
-    uint64_t generation = consume->assignment->generation;
     batch->records = ARENA_ARRAY(&batch->arena, struct record, batch->count_max);
     batch->sources = ARENA_ARRAY(&batch->arena, struct batch_source, COUNTERS_PARTITIONS_MAX);
     enum status status = fill(consume, batch, idle_ms, err);
-    bool is_stale = consume->assignment->generation != generation;
-    if (status == STATUS_OK && batch->count && !is_stale)
+    if (status == STATUS_OK && batch->count)
         status = kafka_group_metadata(consume->consumer, &batch->group, err);
-    if (status != STATUS_OK || is_stale || batch->count == 0) {
-        forget(consume, batch, generation);
-        return status;
-    }
+    if (status != STATUS_OK || batch->count == 0)
+        return give_up(consume, batch, status, err);
     qsort(batch->sources, batch->source_count, sizeof *batch->sources, compare_partitions);
     batch->now_us = clock_now_us();
     FAILPOINT("after_consume");

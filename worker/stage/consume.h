@@ -25,9 +25,9 @@ struct consume {
     struct counters *counters;
 };
 
-/* OK with batch->count 0 when nothing came within `idle_ms`, or when partitions came or went
- * meanwhile (what had been read is forgotten: the fence says where to go on). RETRY and FATAL as
- * kafka_consume. */
+/* OK with batch->count 0 when nothing came within `idle_ms`. When partitions come or go meanwhile,
+ * what had been read is forgotten: the fence says where to go on. RETRY and FATAL as kafka_consume;
+ * what had been read is then read again. */
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err);
 
