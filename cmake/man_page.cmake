@@ -1,4 +1,5 @@
 # Makes PAGE of SOURCE with SCDOC; see Man.cmake.
+cmake_minimum_required(VERSION 3.25)
 get_filename_component(folder ${PAGE} DIRECTORY)
 file(MAKE_DIRECTORY ${folder})
 execute_process(COMMAND ${PROVCTL} config man OUTPUT_FILE ${PAGE}.settings COMMAND_ERROR_IS_FATAL ANY)

@@ -1,4 +1,5 @@
 # Writes OUTPUT (version.c) with the commit of SOURCE_DIR, leaving the file alone when nothing changed.
+cmake_minimum_required(VERSION 3.25)
 execute_process(
     COMMAND git -C ${SOURCE_DIR} rev-parse --short=12 HEAD
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
