@@ -4,7 +4,7 @@ get_filename_component(folder ${PAGE} DIRECTORY)
 file(MAKE_DIRECTORY ${folder})
 execute_process(COMMAND ${PROVCTL} config man OUTPUT_FILE ${PAGE}.settings COMMAND_ERROR_IS_FATAL ANY)
 execute_process(
-    COMMAND sed -e "/^@SETTINGS@$/{r ${PAGE}.settings" -e "d}" ${SOURCE}
+    COMMAND sed -e "/^@SETTINGS@\$/{r ${PAGE}.settings" -e "d}" ${SOURCE}
     OUTPUT_FILE ${PAGE}.scd COMMAND_ERROR_IS_FATAL ANY)
 execute_process(
     COMMAND ${SCDOC} INPUT_FILE ${PAGE}.scd OUTPUT_FILE ${PAGE} COMMAND_ERROR_IS_FATAL ANY)
