@@ -30,9 +30,11 @@ static struct kafka_options options;
 static int start_mock(void **state)
 {
     char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
     (void)state;
-    mock_host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
+    rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why));
+    mock_host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     assert_non_null(mock_host);
     mock = rd_kafka_mock_cluster_new(mock_host, BROKERS);
     assert_non_null(mock);

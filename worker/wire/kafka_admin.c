@@ -339,8 +339,8 @@ enum status kafka_admin_watermarks(struct kafka_admin *admin, const char *topic,
                                    int timeout_ms, int64_t *ret_low, int64_t *ret_high,
                                    struct error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(admin->client.rk, topic, partition,
-                                                                ret_low, ret_high, timeout_ms);
+    rd_kafka_resp_err_t code =
+        kafka_query_watermarks(&admin->client, topic, partition, timeout_ms, ret_low, ret_high);
 
     return code ? failed(admin, code, topic, NULL, err) : STATUS_OK;
 }

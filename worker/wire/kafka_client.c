@@ -99,3 +99,29 @@ enum status kafka_client_explain(struct kafka_client *client, enum status status
     return error_set(err, status, former.code, "%s (last trouble: %s: %s)", former.message,
                      rd_kafka_err2name(client->trouble_code), client->trouble_text);
 }
+
+bool kafka_is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH ||
+           code == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH ||
+           code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR__TRANSPORT;
+}
+
+rd_kafka_resp_err_t kafka_query_watermarks(struct kafka_client *client, const char *topic,
+                                           int32_t partition, int timeout_ms, int64_t *ret_low,
+                                           int64_t *ret_high)
+{
+    int64_t deadline_us = deadline_in_ms(timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, topic, partition,
+                                                                ret_low, ret_high, timeout_ms);
+
+    while (kafka_is_passing(code) && !deadline_passed(deadline_us)) {
+        clock_sleep_ms(KAFKA_PASSING_PAUSE_MS);
+        code = rd_kafka_query_watermark_offsets(client->rk, topic, partition, ret_low, ret_high,
+                                                deadline_left_ms(deadline_us));
+    }
+    return code;
+}

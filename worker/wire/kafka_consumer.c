@@ -73,6 +73,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
         rd_kafka_consumer_close(consumer->client.rk);
         rd_kafka_destroy(consumer->client.rk);
     }
+    free(consumer->numbers);
     free(consumer->places);
     free(consumer);
 }
@@ -89,17 +90,26 @@ static struct place *place_of(struct kafka_consumer *consumer, int32_t partition
 /* False when memory is out: then the partition is not consumed. */
 static bool make_place(struct kafka_consumer *consumer, int32_t partition)
 {
-    if (partition >= consumer->place_count) {
-        int32_t count = partition + 1;
-        struct place *places = realloc(consumer->places, (size_t)count * sizeof(*places));
-        if (!places) {
-            return false;
-        }
-        memset(places + consumer->place_count, 0,
-               (size_t)(count - consumer->place_count) * sizeof(*places));
-        consumer->places = places;
-        consumer->place_count = count;
+    size_t count = (size_t)partition + 1;
+    struct place *places;
+    int32_t *numbers;
+
+    if (partition < consumer->place_count) {
+        return true;
     }
+    numbers = realloc(consumer->numbers, count * sizeof(*numbers));
+    if (!numbers) {
+        return false;
+    }
+    consumer->numbers = numbers;
+    places = realloc(consumer->places, count * sizeof(*places));
+    if (!places) {
+        return false;
+    }
+    memset(places + consumer->place_count, 0,
+           (count - (size_t)consumer->place_count) * sizeof(*places));
+    consumer->places = places;
+    consumer->place_count = (int32_t)count;
     return true;
 }
 
@@ -224,18 +234,16 @@ static struct kafka_partition *assigned_partitions(const struct kafka_consumer *
 static void tell_revoked(struct kafka_consumer *consumer, bool lost)
 {
     size_t count = 0;
-    int32_t *numbers = calloc((size_t)consumer->place_count + 1, sizeof(*numbers));
 
     for (int32_t p = 0; p < consumer->place_count; p++) {
-        if (consumer->places[p].assigned && numbers) {
-            numbers[count++] = p;
+        if (consumer->places[p].assigned) {
+            consumer->numbers[count++] = p;
         }
         consumer->places[p] = (struct place){0};
     }
     if (count > 0) {
-        consumer->hooks.revoked(consumer->hooks.opaque, numbers, count, lost);
+        consumer->hooks.revoked(consumer->hooks.opaque, consumer->numbers, count, lost);
     }
-    free(numbers);
 }
 
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
@@ -305,6 +313,7 @@ enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
     int64_t deadline_us = timeout_ms > 0 ? deadline_in_ms(timeout_ms) : 0;
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client.rk, timeout_ms);
 
+    *ret_message = NULL;
     while (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         note_end(consumer, message);
         rd_kafka_message_destroy(message);
@@ -319,6 +328,5 @@ enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
         *ret_message = (struct kafka_message *)message;
         return STATUS_OK;
     }
-    *ret_message = NULL;
     return kafka_client_trouble(&consumer->client, err);
 }

@@ -1,3 +1,5 @@
+/* Kafka's errors as statuses, verdicts and sentences: the one place that knows what each code means
+ * for the caller. */
 #include "wire/kafka_handles.h"
 
 #include <assert.h>

@@ -122,8 +122,8 @@ enum status kafka_watermarks(struct kafka_consumer *consumer, int32_t partition,
                              int64_t *ret_low, int64_t *ret_high, struct error *err)
 {
     int64_t low = -1, high = -1;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        consumer->client.rk, consumer->options->events_topic, partition, &low, &high, timeout_ms);
+    rd_kafka_resp_err_t code = kafka_query_watermarks(
+        &consumer->client, consumer->options->events_topic, partition, timeout_ms, &low, &high);
 
     if (code) {
         enum status status = kafka_error_set(err, code, "ask for the ends of the log", NULL);

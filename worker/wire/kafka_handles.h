@@ -53,6 +53,15 @@ enum status kafka_client_trouble(struct kafka_client *client, struct error *err)
 enum status kafka_client_explain(struct kafka_client *client, enum status status,
                                  struct error *err);
 
+/* Do these errors pass when the client has learnt of the new leader? Then ask again after this
+ * long. */
+bool kafka_is_passing(rd_kafka_resp_err_t code);
+enum { KAFKA_PASSING_PAUSE_MS = 100 };
+/* rd_kafka_query_watermark_offsets, which does not ask again by itself, within `timeout_ms`. */
+rd_kafka_resp_err_t kafka_query_watermarks(struct kafka_client *client, const char *topic,
+                                           int32_t partition, int timeout_ms, int64_t *ret_low,
+                                           int64_t *ret_high);
+
 /* --- records to produce (kafka_produce.c) ------------------------------------------------------
  */
 
@@ -85,6 +94,7 @@ struct kafka_consumer {
     const struct kafka_options *options;
     struct kafka_rebalance hooks;
     struct place *places; /* by partition number */
+    int32_t *numbers;     /* room for what `revoked` is told, as long as `places` */
     int32_t place_count;
     bool is_closing;
 };

@@ -67,8 +67,8 @@ static enum status resolve_marks(struct kafka_reader *reader, struct reading *re
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     if (range->from < 0 || range->to == KAFKA_TO_END) {
-        code = rd_kafka_query_watermark_offsets(reader->client.rk, reader->topic, range->partition,
-                                                &low, &high, timeout_ms);
+        code = kafka_query_watermarks(&reader->client, reader->topic, range->partition, timeout_ms,
+                                      &low, &high);
     }
     if (code) {
         return failed(&reader->client, code, reader->topic, "ask for the ends of the log", err);
@@ -243,9 +243,20 @@ bool kafka_reader_progress(const struct kafka_reader *reader, int32_t partition,
 /* --- questions ---------------------------------------------------------------------------------
  */
 
-static enum status ask_times(struct kafka_client *client, const char *topic,
-                             struct kafka_range *ranges, size_t count, int64_t timestamp_ms,
-                             int timeout_ms, struct error *err)
+/* The first error of a list that was filled in. */
+static rd_kafka_resp_err_t first_error(const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        if (list->elems[i].err) {
+            return list->elems[i].err;
+        }
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t ask_times_once(struct kafka_client *client, const char *topic,
+                                          struct kafka_range *ranges, size_t count,
+                                          int64_t timestamp_ms, int timeout_ms)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     rd_kafka_resp_err_t code;
@@ -254,11 +265,27 @@ static enum status ask_times(struct kafka_client *client, const char *topic,
         rd_kafka_topic_partition_list_add(list, topic, ranges[i].partition)->offset = timestamp_ms;
     }
     code = rd_kafka_offsets_for_times(client->rk, list, timeout_ms);
+    code = code ? code : first_error(list);
     for (size_t i = 0; !code && i < count; i++) {
-        code = list->elems[i].err;
         ranges[i].from = list->elems[i].offset >= 0 ? list->elems[i].offset : KAFKA_FROM_END;
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static enum status ask_times(struct kafka_client *client, const char *topic,
+                             struct kafka_range *ranges, size_t count, int64_t timestamp_ms,
+                             int timeout_ms, struct error *err)
+{
+    int64_t deadline_us = deadline_in_ms(timeout_ms);
+    rd_kafka_resp_err_t code =
+        ask_times_once(client, topic, ranges, count, timestamp_ms, timeout_ms);
+
+    while (kafka_is_passing(code) && !deadline_passed(deadline_us)) {
+        clock_sleep_ms(KAFKA_PASSING_PAUSE_MS);
+        code = ask_times_once(client, topic, ranges, count, timestamp_ms,
+                              deadline_left_ms(deadline_us));
+    }
     return code ? failed(client, code, topic, "look up offsets by time", err) : STATUS_OK;
 }
 
