@@ -78,6 +78,7 @@ int main(int argc, char **argv)
     enum options_result result = options_parse(&options, argc, argv, stdout, stderr);
     int exit_code = result == OPTIONS_WRONG ? EX_USAGE : EX_OK;
     if (result == OPTIONS_RUN) {
+        log_set_process("parent");
         process_protect();
         exit_code = run(&options);
     }
