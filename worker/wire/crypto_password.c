@@ -89,7 +89,7 @@ static enum status hash_crypt(const char *plain, const struct hash_cost *cost, c
     free(crypt);
     if (hash == NULL)
         return error_set(err, STATUS_FATAL, NULL,
-                         "password: libcrypt refuses the cost %lld for %s: check password.cost",
+                         "password: libcrypt refuses the cost %lld for %s: check hashing.rounds",
                          (long long)cost->ops, crypt_schemes[cost->scheme].prefix);
     return STATUS_OK;
 }
