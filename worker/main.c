@@ -46,7 +46,7 @@ static int serve(struct config *config)
     struct error err;
     struct lane_patience patience = lane_patience_of(config);
     if (supervisor_open(&supervisor, config, &patience, &err) != STATUS_OK)
-        return complain(EX_CONFIG, &err);
+        return complain(EX_UNAVAILABLE, &err);
     int exit_code = supervisor_run(supervisor);
     supervisor_close(supervisor);
     return exit_code;
