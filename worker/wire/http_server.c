@@ -160,7 +160,7 @@ static enum status start_daemon(struct http_server *server, int listen_fd, struc
 enum status http_server_open(struct http_server **ret_server, const struct http_options *options,
                              struct error *err)
 {
-    int listen_fd;
+    int listen_fd = -1;
     enum status status = listen_at(options, &listen_fd, err);
     if (status != STATUS_OK)
         return status;
