@@ -78,6 +78,7 @@ def main():
         + "".join(
             f"\nconst char {name}[] =\n{literal(path.read_bytes())};\n" for name, path in names
         )
+        + (table_definition(given.table, names) if given.table else "")
     )
 
 
