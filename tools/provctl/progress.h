@@ -1,0 +1,22 @@
+/* How far a long command is, on stderr: a bar with rate and time left on a terminal, a line of JSON
+ * every few seconds otherwise. Nothing for what is done at once. */
+#ifndef PROVCTL_PROGRESS_H
+#define PROVCTL_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+    const char *unit;
+    int64_t total; /* 0: not known */
+    int64_t done;
+    int64_t begun_us, shown_us; /* monotonic */
+    bool is_terminal, was_shown;
+};
+
+void progress_begin(struct progress *progress, const char *unit, int64_t total);
+void progress_show(struct progress *progress, int64_t done);
+/* Takes the bar away. */
+void progress_end(struct progress *progress);
+
+#endif
