@@ -71,7 +71,7 @@ static struct ref ref_of(const json_t *value, struct arena *arena)
     struct text uuid = text_of(json_object_get(value, "uuid"), arena);
     if (json_is_object(value))
         ref.address = text_of(json_object_get(value, "address"), arena);
-    else if (ref.address.data && text_find(ref.address, '@') == SIZE_MAX)
+    else if (ref.address.len && text_find(ref.address, '@') == SIZE_MAX)
         uuid = ref.address, ref.address = TEXT_NULL;
     if (uuid.data)
         assert_true(uuid_parse(uuid, &ref.uuid));

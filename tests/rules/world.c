@@ -108,9 +108,7 @@ static bool wants(const struct keys *keys, int table, const void *row)
                            group_key(keys->arena, ((const struct group *)row)->context,
                                      ((const struct group *)row)->name));
     case WORLD_ACCOUNTS:
-        return key_set_has(&keys->addresses, account->address) ||
-               key_set_has(&keys->uuids,
-                           (struct text){(const char *)account->uuid.bytes, sizeof account->uuid});
+        return key_set_has(&keys->addresses, account->address);
     default:
         return true; /* working_set_add_* leaves out what has no account */
     }
@@ -188,8 +186,21 @@ static void load_usage(const struct world *world, const struct keys *keys, struc
     }
 }
 
-static void load(struct world *world, const struct keys *keys, struct working_set *set)
+/* An account that is named by uuid brings along all that share its address. */
+static void add_addresses(const struct world *world, struct keys *keys)
 {
+    const struct rows *accounts = &world->tables[WORLD_ACCOUNTS].rows;
+    for (size_t i = 0; i < accounts->count; i++) {
+        const struct account *account = (const struct account *)accounts->items[i];
+        if (key_set_has(&keys->uuids,
+                        (struct text){(const char *)account->uuid.bytes, sizeof account->uuid}))
+            keys_address(keys, account->address);
+    }
+}
+
+static void load(struct world *world, struct keys *keys, struct working_set *set)
+{
+    add_addresses(world, keys);
     for (int t = 0; t < WORLD_TABLES; t++) {
         const struct table *table = &world->tables[t];
         for (size_t i = 0; i < table->rows.count; i++) {
