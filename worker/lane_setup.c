@@ -10,6 +10,7 @@
 #include "schema_version.h"
 #include "wire/idna.h"
 #include "wire/schemas_embedded.h"
+#include "wire/schemas_history.h"
 
 enum {
     ARENA_BYTES_MAX = 4 * 1024 * 1024,
@@ -189,6 +190,36 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
 /* --- connecting ---------------------------------------------------------------------------------
  */
 
+static enum status know_version(struct lane *lane, const char *subject,
+                                const struct schema_version *version, bool single,
+                                struct error *err)
+{
+    struct framing framing;
+    enum status status =
+        schemas_framing(lane->schemas, subject, version->text, single, &framing, err);
+    if (status == STATUS_FATAL)
+        return STATUS_OK; /* never registered, so nothing is stored with it */
+    if (status == STATUS_OK)
+        status = encoder_know_results(lane->maker.encoder, &framing, version->text, err);
+    return status;
+}
+
+/* How stored results may be framed, whatever wrote them: a DUPLICATE tells what the first one said.
+ */
+static enum status know_results(struct lane *lane, const char *subject, bool single,
+                                struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (const struct schema_version *v = schema_versions; v->name && status == STATUS_OK; v++) {
+        if (strcmp(v->name, "ProvisioningResult") != 0)
+            continue;
+        status = know_version(lane, subject, v, true, err);
+        if (status == STATUS_OK && !single)
+            status = know_version(lane, subject, v, false, err);
+    }
+    return status;
+}
+
 static enum status find_framing(struct lane *lane, struct error *err)
 {
     bool single = config_result_framing(lane->config) == RESULT_FRAMING_SINGLE_OBJECT;
@@ -201,6 +232,8 @@ static enum status find_framing(struct lane *lane, struct error *err)
     if (status == STATUS_OK)
         status = schemas_framing(lane->schemas, changes.data, schema_change_record, single,
                                  &lane->maker.change_framing, err);
+    if (status == STATUS_OK)
+        status = know_results(lane, results.data, single, err);
     lane->is_framed = status == STATUS_OK;
     return status;
 }
