@@ -72,11 +72,10 @@ enum status kafka_consumer_open(struct kafka_consumer **ret_consumer,
  */
 void kafka_consumer_close(struct kafka_consumer *consumer);
 
-/* Forgets what was prefetched and asks `assigned` again where each partition of the present
- * assignment starts; the group does not notice. For a halted partition that may go on, and after
- * KAFKA_IN_DOUBT and KAFKA_FENCED, when what was consumed has to be read again. Does nothing when
- * the assignment is lost: then `revoked` and `assigned` are about to be called by kafka_consume.
- * Messages consumed before stay valid; those that come after it are of the new start. */
+/* Leaves the group and joins it again: kafka_consume then forgets what was prefetched, calls
+ * `revoked` and `assigned`, and goes on from where `assigned` says. For a halted partition that may
+ * go on, and after KAFKA_FENCED, when the dropped batch has to be read again by whoever owns it.
+ * Returns at once; the other members notice a rebalance. Can be called at any time, also twice. */
 enum status kafka_consumer_restart(struct kafka_consumer *consumer, struct error *err);
 
 /* The next message, or OK with *ret_message NULL when none came within `timeout_ms` (0: only what

@@ -97,6 +97,7 @@ struct kafka_consumer {
     int32_t *numbers;     /* room for what `revoked` is told, as long as `places` */
     int32_t place_count;
     bool is_closing;
+    bool is_restarting; /* until the next `assigned` */
 };
 
 /* --- the producer (kafka_producer.c, kafka_transaction.c) ---------------------------------------
