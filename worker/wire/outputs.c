@@ -77,15 +77,16 @@ static void derive(struct output_maker *maker, const struct outcome *outcome,
     }
     facts->applied_at = event->position.timestamp_us;
     facts->worker = TEXT("");
-    if (!outcome->memory ||
-        !decode_first_result(maker->encoder, outcome->memory->result, arena, first)) {
-        facts->first = NULL;
+    facts->first = NULL;
+    if (!outcome->memory)
         return;
-    }
-    facts->applied_at = first->applied_at;
-    facts->worker = first->worker;
     facts->first_seen = (struct source){outcome->memory->topic, outcome->memory->partition,
                                         outcome->memory->offset};
+    if (!decode_first_result(maker->encoder, outcome->memory->result, arena, first))
+        return;
+    facts->first = first;
+    facts->applied_at = first->applied_at;
+    facts->worker = first->worker;
 }
 
 enum status output_result(struct output_maker *maker, const struct output_source *source,
