@@ -26,9 +26,5 @@ void batch_close(struct batch *batch)
 
 struct batch_source *batch_source(const struct batch *batch, size_t record)
 {
-    for (size_t s = 0; s < batch->source_count; s++) {
-        if (batch->sources[s].partition == batch->records[record].partition)
-            return &batch->sources[s];
-    }
-    return NULL;
+    return &batch->sources[batch->records[record].source];
 }

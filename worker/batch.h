@@ -24,6 +24,7 @@ struct kafka_group_metadata;
 struct partition {
     int32_t partition;
     int32_t fence_id;
+    uint32_t source;        /* its place among the sources of the batch that is being filled */
     int64_t epoch;          /* ours; another one in the fence row means that we lost it */
     int64_t next_offset;    /* of the next record to read */
     int64_t fence_offset;   /* as of the last committed transaction of the database */
@@ -38,6 +39,7 @@ struct partition {
 struct record {
     struct kafka_message *message;
     struct partition *partition;
+    uint32_t source; /* index into the batch's sources */
     int64_t offset;
     int64_t timestamp_ms;
     struct text key, value;
@@ -85,7 +87,7 @@ struct batch {
     int64_t now_us;     /* wall clock of the batch: applied_at of all its results */
 
     struct record *records;
-    struct batch_source *sources; /* in order of partition */
+    struct batch_source *sources;
     size_t source_count;
     struct kafka_group_metadata *group;
 

@@ -96,8 +96,9 @@ static void assigned(void *opaque, struct kafka_partition *partitions, size_t co
     lane->has_undecided = false;
     for (size_t i = 0; i < lane->assignment.count; i++)
         lane->assignment.partitions[i].partition = partitions[i].partition;
-    qsort(lane->assignment.partitions, lane->assignment.count, sizeof(struct partition),
-          compare_partitions);
+    if (lane->assignment.count)
+        qsort(lane->assignment.partitions, lane->assignment.count, sizeof(struct partition),
+              compare_partitions);
     for (size_t i = 0; i < lane->assignment.count; i++)
         assign_one(lane, &lane->assignment.partitions[i], i);
     for (size_t i = 0; i < count; i++) {

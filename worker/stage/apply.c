@@ -1,6 +1,5 @@
 #include "stage/apply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/failpoint.h"
@@ -8,6 +7,7 @@
 #include "domain/kind.h"
 #include "domain/plan.h"
 #include "sql/statements.h"
+#include "stage/batch_transaction.h"
 #include "wire/fanout.h"
 #include "wire/ledger.h"
 #include "wire/load.h"
@@ -62,33 +62,6 @@ const struct statement apply_statements[] = {
     {NULL, NULL},
 };
 
-/* One transaction over the records [from, to) of the batch. All its memory is the batch's arena. */
-struct transaction {
-    struct apply *apply;
-    struct batch *batch;
-    size_t from, to;
-    struct arena *arena;
-
-    int32_t *fence_ids; /* by batch source */
-    struct fence_state *fences;
-    bool *touches; /* the source has a record in the range */
-    struct map events_known, records_known;
-    const struct memory **memories; /* by record, from `from` on */
-    bool *is_reread;
-
-    struct working_set set;
-    struct plan plan;
-    struct plan_input input;
-
-    struct ledger_entry *entries;
-    size_t entry_count;
-    struct record_entry *records;
-    size_t record_count;
-    struct change_entry *changes;
-    size_t change_count, change_capacity;
-    struct error *err;
-};
-
 /* --- connection ---------------------------------------------------------------------------------
  */
 
@@ -104,125 +77,6 @@ void apply_close(struct apply *apply)
 {
     postgres_close(apply->pg);
     apply->pg = NULL;
-}
-
-/* --- fences and memory --------------------------------------------------------------------------
- */
-
-static size_t source_index(const struct transaction *t, size_t record)
-{
-    return (size_t)(batch_source(t->batch, record) - t->batch->sources);
-}
-
-static size_t touched_fences(struct transaction *t, int32_t *ret_ids)
-{
-    size_t count = 0;
-    for (size_t s = 0; s < t->batch->source_count; s++) {
-        if (t->touches[s])
-            ret_ids[count++] = t->batch->sources[s].partition->fence_id;
-    }
-    return count;
-}
-
-static enum status send_recall_events(struct transaction *t)
-{
-    struct uuid *ids = ARENA_ARRAY(t->arena, struct uuid, t->to - t->from);
-    size_t count = 0;
-    for (size_t i = t->from; i < t->to; i++) {
-        const struct event *event = t->batch->events[i];
-        if (event && !uuid_is_nil(&event->event_id))
-            ids[count++] = event->event_id;
-    }
-    return ledger_send_recall_events(t->apply->pg, ids, count, t->err);
-}
-
-static enum status send_recall_records(struct transaction *t)
-{
-    struct ledger_span *spans = ARENA_ARRAY(t->arena, struct ledger_span, t->batch->source_count);
-    size_t count = 0;
-    for (size_t s = 0; s < t->batch->source_count; s++) {
-        struct ledger_span span = {t->batch->sources[s].partition->fence_id, INT64_MAX, -1};
-        for (size_t i = t->from; i < t->to; i++) {
-            const struct record *record = &t->batch->records[i];
-            if (record->partition != t->batch->sources[s].partition)
-                continue;
-            span.first = record->offset < span.first ? record->offset : span.first;
-            span.last = record->offset > span.last ? record->offset : span.last;
-        }
-        if (span.last >= 0)
-            spans[count++] = span;
-    }
-    return ledger_send_recall_records(t->apply->pg, spans, count, t->err);
-}
-
-/* Another epoch: the partition has another owner, who has gone on from our last commit. */
-static enum status check_epochs(struct transaction *t)
-{
-    for (size_t s = 0; s < t->batch->source_count; s++) {
-        const struct partition *partition = t->batch->sources[s].partition;
-        if (t->touches[s] && t->fences[s].owner_epoch != partition->epoch)
-            return error_set(t->err, STATUS_FATAL, apply_fenced,
-                             "partition %d has another owner now: nothing of this batch is applied",
-                             partition->partition);
-    }
-    return STATUS_OK;
-}
-
-static enum status read_fences(struct transaction *t)
-{
-    int32_t *ids = ARENA_ARRAY(t->arena, int32_t, t->batch->source_count);
-    struct fence_state *states = ARENA_ARRAY(t->arena, struct fence_state, t->batch->source_count);
-    size_t count = touched_fences(t, ids);
-    enum status status = ledger_read_lock(t->apply->pg, ids, count, states, t->err);
-    for (size_t s = 0, n = 0; s < t->batch->source_count && status == STATUS_OK; s++) {
-        if (t->touches[s])
-            t->fences[s] = states[n++];
-    }
-    return status == STATUS_OK ? check_epochs(t) : status;
-}
-
-static const struct memory *memory_of(struct transaction *t, size_t i)
-{
-    const struct record *record = &t->batch->records[i];
-    const struct ledger_place place = {record->partition->fence_id, record->offset};
-    const struct memory *memory =
-        map_get(&t->records_known, (struct text){(const char *)&place, sizeof place});
-    const struct event *event = t->batch->events[i];
-    if (memory || !event || uuid_is_nil(&event->event_id))
-        return memory;
-    struct memory *known = map_get(
-        &t->events_known, (struct text){(const char *)event->event_id.bytes, sizeof(struct uuid)});
-    if (known && known->fence_id == record->partition->fence_id && known->offset == record->offset)
-        known->is_same_record = true;
-    return known;
-}
-
-/* What was a dead letter stays one, even if its bytes can be read by now. */
-static void bury_again(struct transaction *t, size_t i, const struct memory *memory)
-{
-    struct death *death = ARENA_NEW(t->arena, struct death);
-    char code[64];
-    snprintf(code, sizeof code, "%.*s", TEXT_ARG(memory->code));
-    *death = (struct death){
-        .stage = stage_from_name(memory->stage),
-        .code = code_from_name(code),
-        .message = memory->message,
-        .failed_at_us = memory->recorded_at,
-    };
-    t->batch->deaths[i] = death;
-    t->batch->events[i] = NULL;
-}
-
-static void remember(struct transaction *t)
-{
-    for (size_t i = t->from; i < t->to; i++) {
-        const struct record *record = &t->batch->records[i];
-        const struct memory *memory = memory_of(t, i);
-        t->memories[i - t->from] = memory;
-        t->is_reread[i - t->from] = record->offset < t->fences[source_index(t, i)].next_offset;
-        if (memory && (int)memory->status == OUTCOME_DEAD_LETTER)
-            bury_again(t, i, memory);
-    }
 }
 
 /* --- load ---------------------------------------------------------------------------------------
@@ -242,27 +96,23 @@ static void gather_keys(struct transaction *t, size_t from, size_t to, struct ke
 /* BEGIN, the locks, the recall and the load of the first segment go out together. */
 static enum status open_transaction(struct transaction *t, struct keys *keys)
 {
-    struct postgres *pg = t->apply->pg;
+    struct postgres *pg = t->pg;
     int32_t *ids = ARENA_ARRAY(t->arena, int32_t, t->batch->source_count);
-    size_t count = touched_fences(t, ids);
+    size_t count = transaction_fences(t, ids);
     bool is_locked = t->apply->lost_races >= LOST_RACES_BEFORE_LOCKS;
     enum status status = postgres_command(pg, "BEGIN", t->err);
     if (status == STATUS_OK)
         status = ledger_send_lock(pg, ids, count, t->err);
     if (status == STATUS_OK)
-        status = send_recall_events(t);
-    if (status == STATUS_OK)
-        status = send_recall_records(t);
+        status = memory_send(t);
     if (status == STATUS_OK)
         status = load_send(pg, keys, is_locked, t->err);
     if (status == STATUS_OK)
         status = postgres_sync(pg, t->err);
     if (status == STATUS_OK)
-        status = read_fences(t);
+        status = memory_read_fences(t);
     if (status == STATUS_OK)
-        status = ledger_read_recall_events(pg, t->arena, &t->events_known, t->err);
-    if (status == STATUS_OK)
-        status = ledger_read_recall_records(pg, t->arena, &t->records_known, t->err);
+        status = memory_read(t);
     if (status == STATUS_OK)
         status = load_read(pg, keys, &t->set, t->err);
     return status;
@@ -273,176 +123,10 @@ static enum status load_segment(struct transaction *t, size_t from, size_t to)
     struct keys keys;
     gather_keys(t, from, to, &keys);
     working_set_init(&t->set, t->arena, to - from);
-    enum status status = load_send(t->apply->pg, &keys, false, t->err);
+    enum status status = load_send(t->pg, &keys, false, t->err);
     if (status == STATUS_OK)
-        status = postgres_sync(t->apply->pg, t->err);
-    return status == STATUS_OK ? load_read(t->apply->pg, &keys, &t->set, t->err) : status;
-}
-
-/* --- outputs and rows of the machinery ----------------------------------------------------------
- */
-
-static struct output_source source_of(const struct transaction *t, size_t i)
-{
-    const struct record *record = &t->batch->records[i];
-    return (struct output_source){
-        .fence_id = record->partition->fence_id,
-        .partition = record->partition->partition,
-        .offset = record->offset,
-        .timestamp_ms = record->timestamp_ms,
-        .republished = record->offset < record->partition->republish_below,
-        .now_us = t->batch->now_us,
-    };
-}
-
-static struct change_entry *new_change(struct transaction *t)
-{
-    if (t->change_count == t->change_capacity) {
-        size_t capacity = t->change_capacity ? t->change_capacity * 2 : t->to - t->from + 16;
-        struct change_entry *changes = ARENA_ARRAY(t->arena, struct change_entry, capacity);
-        if (t->change_count)
-            memcpy(changes, t->changes, t->change_count * sizeof *changes);
-        t->changes = changes;
-        t->change_capacity = capacity;
-    }
-    return &t->changes[t->change_count++];
-}
-
-static enum status make_changes(struct transaction *t, size_t i, struct output *output)
-{
-    struct outcome *outcome = &t->batch->outcomes[i];
-    struct fence_state *fence = &t->fences[source_index(t, i)];
-    const struct output_source source = source_of(t, i);
-    if (outcome->status == OUTCOME_PLANNED || outcome->change_count == 0)
-        return STATUS_OK;
-    outcome->chain_seq = fence->chain_seq + 1;
-    output->changes = ARENA_ARRAY(t->arena, struct output_change, outcome->change_count);
-    for (size_t c = 0; c < outcome->change_count; c++) {
-        enum status status = output_change(t->apply->maker, &source, t->batch->events[i],
-                                           &outcome->changes[c], (uint32_t)c, fence, t->arena,
-                                           new_change(t), &output->changes[c].value, t->err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    output->change_count = outcome->change_count;
-    return STATUS_OK;
-}
-
-static void note_in_ledger(struct transaction *t, size_t i, const struct output *output)
-{
-    const struct event *event = t->batch->events[i];
-    const struct outcome *outcome = &t->batch->outcomes[i];
-    const struct record *record = &t->batch->records[i];
-    if (outcome->derived)
-        return;
-    if (outcome_uses_id(outcome->status) && !uuid_is_nil(&event->event_id)) {
-        t->entries[t->entry_count++] = (struct ledger_entry){
-            .event_id = &event->event_id,
-            .fence_id = record->partition->fence_id,
-            .offset = record->offset,
-            .status = outcome->status,
-            .payload_hash = event->payload_hash,
-            .result = output->result,
-            .chain_seq = outcome->chain_seq,
-            .change_count = outcome->chain_seq == INT_NULL ? 0 : (int64_t)outcome->change_count,
-            .applied_at = t->batch->now_us,
-        };
-        return;
-    }
-    t->records[t->record_count++] = (struct record_entry){
-        .fence_id = record->partition->fence_id,
-        .offset = record->offset,
-        .status = outcome->status,
-        .event_id = event->event_id_text,
-        .content_hash = event->payload_hash,
-        .result = output->result,
-        .code = text_from(code_name(outcome->code)),
-        .message = outcome->message,
-        .recorded_at = t->batch->now_us,
-    };
-}
-
-static void note_death(struct transaction *t, size_t i)
-{
-    const struct death *death = t->batch->deaths[i];
-    const struct record *record = &t->batch->records[i];
-    if (t->memories[i - t->from])
-        return;
-    t->records[t->record_count++] = (struct record_entry){
-        .fence_id = record->partition->fence_id,
-        .offset = record->offset,
-        .status = OUTCOME_DEAD_LETTER,
-        .content_hash = death->value_hash,
-        .stage = text_from(stage_names[death->stage]),
-        .code = text_from(code_name(death->code)),
-        .message = death->message,
-        .recorded_at = death->failed_at_us,
-    };
-}
-
-/* The output of one record: made now, or the very bytes that were made before. */
-static enum status make_output(struct transaction *t, size_t i)
-{
-    struct output *output = &t->batch->outputs[i];
-    struct outcome *outcome = &t->batch->outcomes[i];
-    const struct output_source source = source_of(t, i);
-    *output = (struct output){.is_silent = t->batch->records[i].is_replay};
-    output->result_id =
-        output_id(t->apply->maker, &source,
-                  t->batch->events[i] ? OUTPUT_KIND_RESULT : OUTPUT_KIND_DEAD_LETTER, 0);
-    if (!t->batch->events[i]) {
-        note_death(t, i);
-        return STATUS_OK;
-    }
-    if (outcome->recalled) {
-        output->result = outcome->memory->result;
-        return STATUS_OK;
-    }
-    enum status status = make_changes(t, i, output);
-    if (status == STATUS_OK)
-        status = output_result(t->apply->maker, &source, t->batch->events[i], outcome, t->arena,
-                               &output->result, t->err);
-    if (status == STATUS_OK)
-        note_in_ledger(t, i, output);
-    return status;
-}
-
-/* --- change records that were published or stored before -----------------------------------------
- */
-
-static void take_recalled_change(void *opaque, int32_t fence_id, int64_t seq, struct text value)
-{
-    struct transaction *t = opaque;
-    for (size_t i = t->from; i < t->to; i++) {
-        const struct memory *memory = t->memories[i - t->from];
-        struct output *output = &t->batch->outputs[i];
-        if (!memory || !memory->is_same_record || memory->fence_id != fence_id ||
-            memory->chain_seq == INT_NULL || seq < memory->chain_seq ||
-            seq >= memory->chain_seq + memory->change_count)
-            continue;
-        if (!output->changes)
-            output->changes =
-                ARENA_ARRAY(t->arena, struct output_change, (size_t)memory->change_count);
-        output->changes[output->change_count++].value = value;
-        return;
-    }
-}
-
-static enum status recall_changes(struct transaction *t)
-{
-    struct ledger_span *spans = ARENA_ARRAY(t->arena, struct ledger_span, t->to - t->from);
-    size_t count = 0;
-    for (size_t i = t->from; i < t->to; i++) {
-        const struct memory *memory = t->memories[i - t->from];
-        if (memory && memory->is_same_record && memory->change_count > 0 &&
-            !t->batch->outputs[i].is_silent)
-            spans[count++] = (struct ledger_span){memory->fence_id, memory->chain_seq,
-                                                  memory->chain_seq + memory->change_count - 1};
-    }
-    if (count == 0)
-        return STATUS_OK;
-    return ledger_recall_changes(t->apply->pg, spans, count, t->arena, take_recalled_change, t,
-                                 t->err);
+        status = postgres_sync(t->pg, t->err);
+    return status == STATUS_OK ? load_read(t->pg, &keys, &t->set, t->err) : status;
 }
 
 /* --- the transaction ----------------------------------------------------------------------------
@@ -462,18 +146,18 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
 {
     enum status status = check_stale(t, from, to);
     if (status == STATUS_OK)
-        status = store_draw_ids(t->apply->pg, &t->set, &t->apply->ids, t->err);
+        status = store_draw_ids(t->pg, &t->set, &t->apply->ids, t->err);
     if (status == STATUS_OK)
-        status = store_rows(t->apply->pg, &t->set, t->err);
+        status = store_rows(t->pg, &t->set, t->err);
     for (size_t i = from; i < to && status == STATUS_OK; i++) {
         if (t->batch->events[i] && t->batch->outcomes[i].fanout) {
-            const struct output_source source = source_of(t, i);
-            status = fanout_run(t->apply->pg, t->apply->maker, &source, t->batch->events[i],
-                                &t->batch->outcomes[i], &t->fences[source_index(t, i)], t->arena,
-                                t->err);
+            const struct output_source source = output_source_of(t, i);
+            status =
+                fanout_run(t->pg, t->maker, &source, t->batch->events[i], &t->batch->outcomes[i],
+                           &t->fences[t->batch->records[i].source], t->arena, t->err);
         }
         if (status == STATUS_OK)
-            status = make_output(t, i);
+            status = output_make(t, i);
     }
     return status;
 }
@@ -499,16 +183,16 @@ static enum status run_segments(struct transaction *t, size_t first_end)
 static void advance(struct transaction *t, struct fence_state *ret_states, size_t *ret_count)
 {
     *ret_count = 0;
+    for (size_t i = t->from; i < t->to; i++) {
+        const struct record *record = &t->batch->records[i];
+        if (record->offset >= t->fences[record->source].next_offset)
+            t->fences[record->source].next_offset = record->offset + 1;
+    }
     for (size_t s = 0; s < t->batch->source_count; s++) {
         struct fence_state *fence = &t->fences[s];
         const struct partition *partition = t->batch->sources[s].partition;
         if (!t->touches[s])
             continue;
-        for (size_t i = t->from; i < t->to; i++) {
-            const struct record *record = &t->batch->records[i];
-            if (record->partition == partition && record->offset >= fence->next_offset)
-                fence->next_offset = record->offset + 1;
-        }
         if (partition->published_upto > fence->published_upto)
             fence->published_upto = partition->published_upto;
         ret_states[(*ret_count)++] = *fence;
@@ -518,7 +202,7 @@ static void advance(struct transaction *t, struct fence_state *ret_states, size_
 /* Always a write, also when all was applied before: only a writing commit waits for a standby. */
 static enum status advance_fences(struct transaction *t)
 {
-    struct postgres *pg = t->apply->pg;
+    struct postgres *pg = t->pg;
     struct fence_state *states = ARENA_ARRAY(t->arena, struct fence_state, t->batch->source_count);
     struct rows_requests requests = {.items = {{"advance_fences", 0}}, .count = 1};
     size_t count;
@@ -534,7 +218,7 @@ static enum status advance_fences(struct transaction *t)
 
 static enum status write_machinery(struct transaction *t)
 {
-    struct postgres *pg = t->apply->pg;
+    struct postgres *pg = t->pg;
     enum status status = ledger_copy_entries(pg, t->entries, t->entry_count, t->err);
     if (status == STATUS_OK)
         status = ledger_copy_records(pg, t->records, t->record_count, t->err);
@@ -546,11 +230,11 @@ static enum status write_machinery(struct transaction *t)
 static enum status commit(struct transaction *t)
 {
     FAILPOINT("before_commit");
-    enum status status = postgres_commit(t->apply->pg, t->err);
+    enum status status = postgres_commit(t->pg, t->err);
     if (status != STATUS_OK)
         return status;
     FAILPOINT("after_commit");
-    if (postgres_commit_not_durable(t->apply->pg))
+    if (postgres_commit_not_durable(t->pg))
         return error_set(
             t->err, STATUS_RETRY, "01000",
             "committed here, but no standby has it: waiting for one before anything is "
@@ -567,8 +251,14 @@ static void begin(struct transaction *t, struct apply *apply, struct batch *batc
 {
     struct arena *arena = &batch->arena;
     size_t count = to - from;
-    *t = (struct transaction){
-        .apply = apply, .batch = batch, .from = from, .to = to, .arena = arena, .err = err};
+    *t = (struct transaction){.apply = apply,
+                              .pg = apply->pg,
+                              .maker = apply->maker,
+                              .batch = batch,
+                              .from = from,
+                              .to = to,
+                              .arena = arena,
+                              .err = err};
     t->fences = ARENA_ARRAY(arena, struct fence_state, batch->source_count);
     t->touches = ARENA_ARRAY(arena, bool, batch->source_count);
     t->memories = ARENA_ARRAY(arena, const struct memory *, count);
@@ -579,7 +269,7 @@ static void begin(struct transaction *t, struct apply *apply, struct batch *batc
     map_init(&t->records_known, arena, 16);
     working_set_init(&t->set, arena, count);
     for (size_t i = from; i < to; i++)
-        t->touches[source_index(t, i)] = true;
+        t->touches[t->batch->records[i].source] = true;
     t->input = (struct plan_input){
         .events = batch->events + from,
         .memories = t->memories,
@@ -600,11 +290,11 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     enum status status = open_transaction(&t, &keys);
     if (status != STATUS_OK)
         return status;
-    remember(&t);
+    memory_spread(&t);
     status = run_segments(&t, first_end);
     FAILPOINT("in_transaction");
     if (status == STATUS_OK)
-        status = recall_changes(&t);
+        status = output_recall_changes(&t);
     if (status == STATUS_OK)
         status = write_machinery(&t);
     return status == STATUS_OK ? commit(&t) : status;

@@ -264,6 +264,10 @@ static enum status decide(struct assign *assign, struct partition *partition,
     *ret_reason = TEXT_NULL;
     if (!row.exists)
         status = insert_row(assign, partition->partition, decision.next_offset, &row, err);
+    if (status == STATUS_OK && row.state.next_offset > decision.next_offset && !facts.has_row)
+        return error_set(err, STATUS_RETRY, NULL,
+                         "another worker made the fence row of partition %d meanwhile",
+                         partition->partition);
     if (status == STATUS_OK && decision.uses_permission)
         status = log_permission(assign, partition->partition, &decision, &row, err);
     return status == STATUS_OK ? own(assign, partition, &facts, &decision, &row, err) : status;

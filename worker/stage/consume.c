@@ -1,7 +1,5 @@
 #include "stage/consume.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "wire/kafka.h"
@@ -30,16 +28,16 @@ static size_t record_bytes(const struct record *record)
     return record->key.len + record->value.len;
 }
 
-static void note_source(const struct consume *consume, struct batch *batch,
-                        const struct record *record)
+/* The partition's place among the sources; a new one at its first record in this batch. */
+static uint32_t source_of(const struct consume *consume, struct batch *batch,
+                          struct partition *partition)
 {
-    struct batch_source *source = batch_source(batch, batch->count - 1);
-    if (!source) {
-        source = &batch->sources[batch->source_count++];
-        *source = (struct batch_source){.partition = record->partition, .topic = consume->topic};
-    }
-    source->next_offset = record->offset + 1;
-    source->count++;
+    uint32_t slot = partition->source;
+    if (slot < batch->source_count && batch->sources[slot].partition == partition)
+        return slot;
+    slot = partition->source = (uint32_t)batch->source_count++;
+    batch->sources[slot] = (struct batch_source){.partition = partition, .topic = consume->topic};
+    return slot;
 }
 
 static void take(const struct consume *consume, struct batch *batch, struct kafka_message *message)
@@ -56,6 +54,7 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
     *record = (struct record){
         .message = message,
         .partition = partition,
+        .source = source_of(consume, batch, partition),
         .offset = offset,
         .timestamp_ms = kafka_message_timestamp_ms(message),
         .key = kafka_message_key(message),
@@ -65,7 +64,8 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
     };
     partition->next_offset = offset + 1;
     batch->bytes += record_bytes(record);
-    note_source(consume, batch, record);
+    batch->sources[record->source].next_offset = offset + 1;
+    batch->sources[record->source].count++;
     counter_add(&consume->counters->records_consumed, 1);
     counter_add(&consume->counters->bytes_consumed, record_bytes(record));
 }
@@ -123,13 +123,6 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
     return STATUS_OK;
 }
 
-static int compare_partitions(const void *a, const void *b)
-{
-    const struct batch_source *x = a, *y = b;
-    return (x->partition->partition > y->partition->partition) -
-           (x->partition->partition < y->partition->partition);
-}
-
 /* Kafka does not hand out again what it has handed out: only a new assignment, from the fence,
  * does. */
 static enum status give_up(struct consume *consume, struct batch *batch, enum status status,
@@ -152,7 +145,6 @@ enum status consume_run(struct consume *consume, struct batch *batch, int idle_m
         status = kafka_group_metadata(consume->consumer, &batch->group, err);
     if (status != STATUS_OK || batch->count == 0)
         return give_up(consume, batch, status, err);
-    qsort(batch->sources, batch->source_count, sizeof *batch->sources, compare_partitions);
     batch->now_us = clock_now_us();
     FAILPOINT("after_consume");
     return STATUS_OK;

@@ -1,0 +1,173 @@
+/* The outputs of a batch's records, and the rows of ledger, outcome memory and change log that go
+ * with them. */
+#include <string.h>
+
+#include "stage/batch_transaction.h"
+
+struct output_source output_source_of(const struct transaction *t, size_t i)
+{
+    const struct record *record = &t->batch->records[i];
+    return (struct output_source){
+        .fence_id = record->partition->fence_id,
+        .partition = record->partition->partition,
+        .offset = record->offset,
+        .timestamp_ms = record->timestamp_ms,
+        .republished = record->offset < record->partition->republish_below,
+        .now_us = t->batch->now_us,
+    };
+}
+
+static struct change_entry *new_change(struct transaction *t)
+{
+    if (t->change_count == t->change_capacity) {
+        size_t capacity = t->change_capacity ? t->change_capacity * 2 : t->to - t->from + 16;
+        struct change_entry *changes = ARENA_ARRAY(t->arena, struct change_entry, capacity);
+        if (t->change_count)
+            memcpy(changes, t->changes, t->change_count * sizeof *changes);
+        t->changes = changes;
+        t->change_capacity = capacity;
+    }
+    return &t->changes[t->change_count++];
+}
+
+static enum status make_changes(struct transaction *t, size_t i, struct output *output)
+{
+    struct outcome *outcome = &t->batch->outcomes[i];
+    struct fence_state *fence = &t->fences[t->batch->records[i].source];
+    const struct output_source source = output_source_of(t, i);
+    if (outcome->status == OUTCOME_PLANNED || outcome->change_count == 0)
+        return STATUS_OK;
+    outcome->chain_seq = fence->chain_seq + 1;
+    output->changes = ARENA_ARRAY(t->arena, struct output_change, outcome->change_count);
+    for (size_t c = 0; c < outcome->change_count; c++) {
+        enum status status =
+            output_change(t->maker, &source, t->batch->events[i], &outcome->changes[c], (uint32_t)c,
+                          fence, t->arena, new_change(t), &output->changes[c].value, t->err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    output->change_count = outcome->change_count;
+    return STATUS_OK;
+}
+
+static void note_in_ledger(struct transaction *t, size_t i, const struct output *output)
+{
+    const struct event *event = t->batch->events[i];
+    const struct outcome *outcome = &t->batch->outcomes[i];
+    const struct record *record = &t->batch->records[i];
+    if (outcome->derived)
+        return;
+    if (outcome_uses_id(outcome->status) && !uuid_is_nil(&event->event_id)) {
+        t->entries[t->entry_count++] = (struct ledger_entry){
+            .event_id = &event->event_id,
+            .fence_id = record->partition->fence_id,
+            .offset = record->offset,
+            .status = outcome->status,
+            .payload_hash = event->payload_hash,
+            .result = output->result,
+            .chain_seq = outcome->chain_seq,
+            .change_count = outcome->chain_seq == INT_NULL ? 0 : (int64_t)outcome->change_count,
+            .applied_at = t->batch->now_us,
+        };
+        return;
+    }
+    t->records[t->record_count++] = (struct record_entry){
+        .fence_id = record->partition->fence_id,
+        .offset = record->offset,
+        .status = outcome->status,
+        .event_id = event->event_id_text,
+        .content_hash = event->payload_hash,
+        .result = output->result,
+        .code = text_from(code_name(outcome->code)),
+        .message = outcome->message,
+        .recorded_at = t->batch->now_us,
+    };
+}
+
+static void note_death(struct transaction *t, size_t i)
+{
+    const struct death *death = t->batch->deaths[i];
+    const struct record *record = &t->batch->records[i];
+    if (t->memories[i - t->from])
+        return;
+    t->records[t->record_count++] = (struct record_entry){
+        .fence_id = record->partition->fence_id,
+        .offset = record->offset,
+        .status = OUTCOME_DEAD_LETTER,
+        .content_hash = death->value_hash,
+        .stage = text_from(stage_names[death->stage]),
+        .code = text_from(code_name(death->code)),
+        .message = death->message,
+        .recorded_at = death->failed_at_us,
+    };
+}
+
+/* The output of one record: made now, or the very bytes that were made before. */
+enum status output_make(struct transaction *t, size_t i)
+{
+    struct output *output = &t->batch->outputs[i];
+    struct outcome *outcome = &t->batch->outcomes[i];
+    const struct output_source source = output_source_of(t, i);
+    *output = (struct output){.is_silent = t->batch->records[i].is_replay};
+    output->result_id = output_id(
+        t->maker, &source, t->batch->events[i] ? OUTPUT_KIND_RESULT : OUTPUT_KIND_DEAD_LETTER, 0);
+    if (!t->batch->events[i]) {
+        note_death(t, i);
+        return STATUS_OK;
+    }
+    if (outcome->recalled) {
+        output->result = outcome->memory->result;
+        return STATUS_OK;
+    }
+    enum status status = make_changes(t, i, output);
+    if (status == STATUS_OK)
+        status = output_result(t->maker, &source, t->batch->events[i], outcome, t->arena,
+                               &output->result, t->err);
+    if (status == STATUS_OK)
+        note_in_ledger(t, i, output);
+    return status;
+}
+
+/* --- change records that were published or stored before -----------------------------------------
+ */
+
+/* Values come in order of fence and seq: the first one of a record finds it, the others follow. */
+static void take_recalled_change(void *opaque, int32_t fence_id, int64_t seq, struct text value)
+{
+    struct transaction *t = opaque;
+    const struct ledger_place place = {fence_id, seq};
+    struct output *output =
+        map_get(&t->recalled, (struct text){(const char *)&place, sizeof place});
+    if (output)
+        t->recalled_to = output;
+    if (t->recalled_to)
+        t->recalled_to->changes[t->recalled_to->change_count++].value = value;
+}
+
+static void expect_changes(struct transaction *t, size_t i, const struct memory *memory)
+{
+    struct output *output = &t->batch->outputs[i];
+    struct ledger_place *place = ARENA_NEW(t->arena, struct ledger_place);
+    *place = (struct ledger_place){memory->fence_id, memory->chain_seq};
+    output->changes = ARENA_ARRAY(t->arena, struct output_change, (size_t)memory->change_count);
+    map_put(&t->recalled, (struct text){(const char *)place, sizeof *place}, output);
+}
+
+enum status output_recall_changes(struct transaction *t)
+{
+    struct ledger_span *spans = ARENA_ARRAY(t->arena, struct ledger_span, t->to - t->from);
+    size_t count = 0;
+    map_init(&t->recalled, t->arena, 16);
+    for (size_t i = t->from; i < t->to; i++) {
+        const struct memory *memory = t->memories[i - t->from];
+        if (!memory || !memory->is_same_record || memory->change_count <= 0 ||
+            t->batch->outputs[i].is_silent)
+            continue;
+        expect_changes(t, i, memory);
+        spans[count++] = (struct ledger_span){memory->fence_id, memory->chain_seq,
+                                              memory->chain_seq + memory->change_count - 1};
+    }
+    if (count == 0)
+        return STATUS_OK;
+    return ledger_recall_changes(t->pg, spans, count, t->arena, take_recalled_change, t, t->err);
+}

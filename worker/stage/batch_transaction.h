@@ -1,0 +1,64 @@
+/* A transaction of the apply stage: what it knows and makes, and the two parts of it that are not
+ * about rows of the domain: what is remembered of the records (batch_memory.c), and the outputs
+ * with the rows of the machinery that go with them (batch_outputs.c). Private to the stage. */
+#ifndef PROVD_STAGE_BATCH_TRANSACTION_H
+#define PROVD_STAGE_BATCH_TRANSACTION_H
+
+#include "base/status.h"
+#include "batch.h"
+#include "domain/plan.h"
+#include "wire/ledger.h"
+#include "wire/outputs.h"
+
+struct apply;
+struct postgres;
+
+/* One transaction over the records [from, to) of the batch. All its memory is the batch's arena. */
+struct transaction {
+    struct apply *apply;
+    struct postgres *pg;
+    struct output_maker *maker;
+    struct batch *batch;
+    size_t from, to;
+    struct arena *arena;
+
+    struct fence_state *fences; /* by batch source */
+    bool *touches;              /* the source has a record in the range */
+    struct map events_known, records_known;
+    struct map recalled;            /* (fence, first seq) to the record whose changes these are */
+    struct output *recalled_to;     /* the one that further change records belong to */
+    const struct memory **memories; /* by record, from `from` on */
+    bool *is_reread;
+
+    struct working_set set;
+    struct plan plan;
+    struct plan_input input;
+
+    struct ledger_entry *entries;
+    size_t entry_count;
+    struct record_entry *records;
+    size_t record_count;
+    struct change_entry *changes;
+    size_t change_count, change_capacity;
+    struct error *err;
+};
+
+/* The fence ids of the partitions that the range touches. */
+size_t transaction_fences(const struct transaction *t, int32_t *ret_ids);
+
+/* Queues the look-ups in ledger and outcome memory; behind the lock. */
+enum status memory_send(struct transaction *t);
+/* Reads the locked fences; FATAL with apply_fenced when another worker owns a partition now. */
+enum status memory_read_fences(struct transaction *t);
+enum status memory_read(struct transaction *t);
+/* Says for each record what is known of it; what was a dead letter stays one. */
+void memory_spread(struct transaction *t);
+
+/* The output of one record: made now, or the very bytes that were made before; and the row that
+ * will be remembered of it. */
+enum status output_make(struct transaction *t, size_t i);
+struct output_source output_source_of(const struct transaction *t, size_t i);
+/* Fetches the change records of recalled events that are to be published again. */
+enum status output_recall_changes(struct transaction *t);
+
+#endif
