@@ -18,7 +18,6 @@ static void put_reason(struct buffer *out, const char reason[COUNTERS_REASON_MAX
         buffer_put_text(out, text_from(otherwise));
     for (size_t i = 0; i < len; i++)
         buffer_put_char(out, (unsigned char)reason[i] < ' ' ? ' ' : reason[i]);
-    buffer_put_char(out, '\n');
 }
 
 static bool put_lane(struct buffer *out, int index, const struct counters *lane)
@@ -27,12 +26,12 @@ static bool put_lane(struct buffer *out, int index, const struct counters *lane)
     case LANE_RUNNING:
         return true;
     case LANE_STARTING:
-        buffer_printf(out, "lane %d is starting: ", index);
-        put_reason(out, lane->waiting_for, "ask again in a moment");
+        buffer_printf(out, "lane %d is starting; ask again in a moment\n", index);
         return false;
     case LANE_WAITING:
         buffer_printf(out, "lane %d waits: ", index);
         put_reason(out, lane->waiting_for, "the log says for what");
+        buffer_printf(out, "; it goes on by itself, `provctl check` tries each connection\n");
         return false;
     case LANE_STOPPING:
         buffer_printf(out, "lane %d is stopping\n", index);
@@ -42,6 +41,7 @@ static bool put_lane(struct buffer *out, int index, const struct counters *lane)
     }
     buffer_printf(out, "lane %d has failed: ", index);
     put_reason(out, lane->waiting_for, "the log says why");
+    buffer_printf(out, "; it is started again within a minute, at once by SIGHUP\n");
     return false;
 }
 
@@ -55,6 +55,7 @@ static bool put_halts(struct buffer *out, int index, const struct counters *lane
         buffer_printf(out, "partition %" PRId64 " (lane %d) is halted: ",
                       gauge_get(&partition->partition), index);
         put_reason(out, partition->reason, "the log says why");
+        buffer_put_char(out, '\n');
         none = false;
     }
     return none;

@@ -5,16 +5,13 @@
 #include "config.h"
 #include "endpoints.h"
 #include "lane.h"
-#include "process.h"
 #include "version.h"
 #include "wire/http_server.h"
 #include "wire/systemd.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,11 +24,13 @@ enum {
     TICK_MS = 500, /* the longest sleep: how late a hanging lane or a dead line is noticed */
     /* A turn this late means that we ourselves stood still (a stopped or swapped-out machine):
      * then the lanes' silence says nothing about them. */
-    LATE_US = 5 * 1000 * 1000,
+    LATE_US = 2 * 1000 * 1000,
     /* The lanes know shutdown.timeout themselves and give up the batch; this is for what follows.
      */
     STOP_GRACE_MS = 2000,
     PINGS_PER_WATCHDOG = 3,
+    STATUS_EVERY_US = 1000 * 1000,
+    STATUS_BYTES_MAX = 64 * 1024, /* of reasons; the first line of them is shown */
 };
 
 struct supervisor {
@@ -45,12 +44,12 @@ struct supervisor {
     int signal_fd;
     sigset_t former_signals;
     bool is_stopping;
-    bool is_up;               /* the service manager was told that start-up is done */
-    int64_t stop_deadline_us; /* then lanes are killed */
-    int64_t turned_us;        /* monotonic, of the last turn of the loop */
-    int64_t watched_since_us; /* since when the lanes' silence counts */
-    int64_t pinged_us;
-    int64_t watchdog_us; /* what the service manager bears; 0: it does not watch */
+    bool is_up;                 /* the service manager was told that start-up is done */
+    int64_t stop_deadline_us;   /* then lanes are killed */
+    int64_t turned_us;          /* monotonic, of the last turn of the loop */
+    int64_t watched_since_us;   /* since when the lanes' silence counts */
+    int64_t pinged_us, said_us; /* the last sign of life, the last status line */
+    int64_t watchdog_us;        /* what the service manager bears; 0: it does not watch */
     int exit_code;
 };
 
@@ -192,6 +191,13 @@ static void log_paths(const char *message, enum log_level level, const char *con
         log_event(level, message, LOG_Z("setting", paths[i]));
 }
 
+/* Whoever changed the settings may have removed what a lane failed of. */
+static void start_pausing_lanes(struct supervisor *s)
+{
+    for (int i = 0; i < s->lane_count; i++)
+        s->lanes[i].start_at_us = 0;
+}
+
 static void reload(struct supervisor *s)
 {
     struct config_reloaded reloaded;
@@ -208,6 +214,7 @@ static void reload(struct supervisor *s)
         log_event(LOG_INFO, "settings reloaded", LOG_INT("changed", reloaded.changed_count),
                   LOG_INT("needs_restart", reloaded.needs_restart_count));
         signal_lanes(s, SIGHUP);
+        start_pausing_lanes(s);
     }
     if (s->is_up)
         systemd_ready();
@@ -308,6 +315,18 @@ static bool all_were_up(const struct supervisor *s)
     return true;
 }
 
+/* What `systemctl status` shows: the first line of /readyz. */
+static void say_status(struct supervisor *s)
+{
+    struct buffer lines;
+    buffer_init(&lines, STATUS_BYTES_MAX);
+    if (endpoints_readiness(&s->endpoints, &lines))
+        buffer_printf(&lines, "ready: all lanes run");
+    struct text first = text_slice(buffer_text(&lines), 0, text_find(buffer_text(&lines), '\n'));
+    systemd_status(first);
+    buffer_close(&lines);
+}
+
 /* Start-up is done when each lane has got so far that it works or says what it waits for; so a
  * configuration that is refused fails `systemctl start`, and a server that is away does not. */
 static void tell_manager(struct supervisor *s)
@@ -320,6 +339,10 @@ static void tell_manager(struct supervisor *s)
     if (s->watchdog_us > 0 && now_us - s->pinged_us >= s->watchdog_us / PINGS_PER_WATCHDOG) {
         s->pinged_us = now_us;
         systemd_ping();
+    }
+    if (systemd_is_manager() && now_us - s->said_us >= STATUS_EVERY_US) {
+        s->said_us = now_us;
+        say_status(s);
     }
 }
 

@@ -322,8 +322,56 @@ static void lane_that_waits_for_a_server_is_not_killed(void **state)
     clock_sleep_ms(1000); /* several times the silence */
     assert_int_equal(script->starts[0], 1);
     assert_int_equal(get("/readyz"), 503);
-    assert_non_null(strstr(page, "lane 0 waits: postgres: connection refused\n"));
+    assert_non_null(strstr(page, "lane 0 waits: postgres: connection refused; "));
     kill(script->pid[0], SIGCONT);
+    assert_int_equal(stop_and_get_exit_code(SIGTERM), 0);
+}
+
+/* A machine that was paused: the silence is its own, not the lanes'. */
+static void pause_of_all_processes_is_not_held_against_the_lanes(void **state)
+{
+    (void)state;
+    patience.silence_ms = 2500;
+    start();
+    WAIT_UNTIL(has_started(1));
+    kill(supervisor_pid, SIGSTOP);
+    kill(script->pid[0], SIGSTOP);
+    kill(script->pid[1], SIGSTOP);
+    clock_sleep_ms(3000);
+    kill(supervisor_pid, SIGCONT); /* the parent first: it sees silent lanes */
+    WAIT_UNTIL(get("/livez") == 200);
+    kill(script->pid[0], SIGCONT);
+    kill(script->pid[1], SIGCONT);
+    WAIT_UNTIL(get("/readyz") == 200);
+    assert_int_equal(script->starts[0] + script->starts[1], LANES);
+    assert_int_equal(stop_and_get_exit_code(SIGTERM), 0);
+}
+
+static void sighup_starts_a_failed_lane_at_once(void **state)
+{
+    (void)state;
+    patience.backoff_ms_max = PATIENCE_MS * 10;
+    start();
+    WAIT_UNTIL(has_started(1));
+    WAIT_UNTIL(get("/readyz") == 200);
+    script->part[0] = PART_FATAL;
+    kill(script->pid[0], SIGKILL);
+    WAIT_UNTIL(script->starts[0] == 2);
+    WAIT_UNTIL(get("/readyz") == 503 && strstr(page, "exit code 70") != NULL);
+    script->part[0] = PART_RUN;
+    kill(supervisor_pid, SIGHUP);
+    WAIT_UNTIL(script->starts[0] == 3);
+    WAIT_UNTIL(get("/readyz") == 200);
+    assert_int_equal(stop_and_get_exit_code(SIGTERM), 0);
+}
+
+static void port_0_serves_nothing(void **state)
+{
+    (void)state;
+    port = 0;
+    start();
+    WAIT_UNTIL(has_started(1));
+    assert_int_equal(script->descriptors[0], 3);
     assert_int_equal(stop_and_get_exit_code(SIGTERM), 0);
 }
 
@@ -512,6 +560,7 @@ static void service_manager_hears_of_start_reload_and_stop(void **state)
     script->part[0] = PART_WAIT; /* a server that is away does not fail the start */
     kill(script->pid[0], SIGKILL);
     WAIT_UNTIL(was_told("READY=1"));
+    WAIT_UNTIL(was_told("STATUS=lane 0 waits: postgres: connection refused"));
     messages[0] = '\0';
     kill(supervisor_pid, SIGHUP);
     WAIT_UNTIL(was_told("RELOADING=1") && was_told("MONOTONIC_USEC="));
@@ -637,6 +686,9 @@ int main(void)
         STORY(lane_that_hangs_is_killed_and_started_again),
         STORY(stopped_lane_counts_as_hanging),
         STORY(lane_that_waits_for_a_server_is_not_killed),
+        STORY(pause_of_all_processes_is_not_held_against_the_lanes),
+        STORY(sighup_starts_a_failed_lane_at_once),
+        STORY(port_0_serves_nothing),
         STORY(lane_that_does_not_stop_is_killed),
         STORY(second_sigint_kills_at_once),
         STORY(lanes_finish_and_end_when_the_parent_is_killed),

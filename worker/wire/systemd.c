@@ -5,15 +5,21 @@
 #include <systemd/sd-daemon.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
+
+bool systemd_is_manager(void)
+{
+    return getenv("NOTIFY_SOCKET") != NULL;
+}
 
 void systemd_ready(void)
 {
     sd_notify(0, "READY=1");
 }
 
-void systemd_status(const char *line)
+void systemd_status(struct text line)
 {
-    sd_notifyf(0, "STATUS=%s", line);
+    sd_notifyf(0, "STATUS=%.*s", TEXT_ARG(line));
 }
 
 /* systemd 253 and later want to know when, to tell this message from an older one. */

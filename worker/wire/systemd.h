@@ -6,12 +6,17 @@
 #ifndef PROVD_WIRE_SYSTEMD_H
 #define PROVD_WIRE_SYSTEMD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
+/* True when somebody listens to what is told here. */
+bool systemd_is_manager(void);
 /* Start-up, or a reload, is done. */
 void systemd_ready(void);
 /* One line for `systemctl status`. */
-void systemd_status(const char *line);
+void systemd_status(struct text line);
 void systemd_reloading(void);
 /* Stopping takes up to `within_us`. */
 void systemd_stopping(int64_t within_us);
