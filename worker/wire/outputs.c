@@ -71,7 +71,7 @@ static void derive(struct output_maker *maker, const struct outcome *outcome,
     facts->first = first;
     if (outcome->first_outcome) {
         *first = first_of_batch(maker, outcome->first_outcome, facts->applied_at);
-        facts->first_seen = (struct source){maker->topic, outcome->first_event->position.partition,
+        facts->first_seen = (struct source){maker->topic, outcome->first_event->position.source,
                                             outcome->first_event->position.offset};
         return;
     }
