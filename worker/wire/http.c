@@ -68,6 +68,8 @@ enum status http_open(struct http **ret_http, const struct http_options *options
     http->headers = curl_slist_append(http->headers, "Content-Type: application/json");
     http->headers = curl_slist_append(
         http->headers, "Accept: application/vnd.schemaregistry.v1+json, application/json");
+    /* Without this, curl waits a second for leave to send more than a kilobyte. */
+    http->headers = curl_slist_append(http->headers, "Expect:");
     if (http->curl == NULL || http->headers == NULL) {
         http_close(http);
         return error_set(err, STATUS_FATAL, NULL, "http: out of memory");

@@ -392,10 +392,8 @@ static enum status learn(struct schemas *schemas, const struct frame *frame,
         search_library(schemas, frame->fingerprint, &answer);
     else
         status = ask_registry(schemas, frame, &answer, &reason);
-    if (status != STATUS_OK) {
-        *err = reason;
-        return status;
-    }
+    if (status != STATUS_OK)
+        return error_set(err, status, NULL, "%s", reason.message);
     if (answer == REGISTRY_ABSENT)
         return note_absent(schemas, frame, &key, err);
     *ret_known = answer == REGISTRY_FOUND ? compile(schemas, &key)
