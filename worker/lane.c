@@ -116,10 +116,13 @@ static void assigned(void *opaque, struct kafka_partition *partitions, size_t co
     log_event(LOG_INFO, "partitions assigned", LOG_INT("count", count));
 }
 
+static void settle_in_flight(struct lane *lane, bool is_lost);
+
 static void revoked(void *opaque, const int32_t *partitions, size_t count, bool lost)
 {
     struct lane *lane = opaque;
     (void)partitions;
+    settle_in_flight(lane, lost);
     hide_partitions(lane);
     lane->assignment.count = 0;
     lane->assignment.generation++;
@@ -186,7 +189,7 @@ static int kind_index(const struct event *event)
     return event->kind ? (int)(event->kind - kinds) : COUNTERS_KINDS_MAX - 1;
 }
 
-static void count_record(struct lane *lane, const struct batch *batch, size_t i)
+static void count_record(struct lane *lane, const struct batch *batch, size_t i, int64_t now_us)
 {
     struct counters *counters = lane->counters;
     const struct death *death = batch->deaths[i];
@@ -198,7 +201,7 @@ static void count_record(struct lane *lane, const struct batch *batch, size_t i)
     counter_add(&counters->events[kind_index(batch->events[i])][outcome->status], 1);
     if (outcome->status == OUTCOME_REJECTED || outcome->status == OUTCOME_FAILED)
         counter_add(&counters->errors[STAGE_APPLY][outcome->code], 1);
-    int64_t age_us = batch->now_us - batch->records[i].timestamp_ms * 1000;
+    int64_t age_us = now_us - batch->records[i].timestamp_ms * 1000;
     histogram_observe_us(&counters->end_to_end, age_us > 0 ? age_us : 0);
 }
 
@@ -220,8 +223,9 @@ static void show_lag(struct lane *lane)
 
 static void count_batch(struct lane *lane, const struct batch *batch)
 {
+    int64_t now_us = clock_now_us();
     for (size_t i = 0; i < batch->count; i++) {
-        count_record(lane, batch, i);
+        count_record(lane, batch, i, now_us);
         gauge_set(&batch->records[i].partition->counters->next_record_time_us,
                   batch->records[i].timestamp_ms * 1000);
     }
@@ -235,12 +239,12 @@ static void count_batch(struct lane *lane, const struct batch *batch)
 
 static enum status run_decode(struct lane *lane, struct error *err)
 {
-    return decode_run(&lane->decode, &lane->batch, err);
+    return decode_run(&lane->decode, lane->batch, err);
 }
 
 static enum status run_prepare(struct lane *lane, struct error *err)
 {
-    enum status status = prepare_run(&lane->prepare, &lane->batch, err);
+    enum status status = prepare_run(&lane->prepare, lane->batch, err);
     FAILPOINT("after_prepare");
     return status;
 }
@@ -248,12 +252,12 @@ static enum status run_prepare(struct lane *lane, struct error *err)
 static enum status run_apply(struct lane *lane, struct error *err)
 {
     enum status status = lane_connect_database(lane, err);
-    return status == STATUS_OK ? apply_run(&lane->apply, &lane->batch, err) : status;
+    return status == STATUS_OK ? apply_run(&lane->apply, lane->batch, err) : status;
 }
 
 static enum status run_publish(struct lane *lane, struct error *err)
 {
-    return publish_run(&lane->publish, &lane->batch, err);
+    return publish_finish(&lane->publish, lane->in_flight, err);
 }
 
 struct step {
@@ -273,7 +277,10 @@ static bool is_final(const struct error *err)
     return strcmp(err->code, apply_fenced) == 0 || strcmp(err->code, apply_stale) == 0;
 }
 
-/* Runs a step over the batch until it is done, waiting out what the world does. */
+static enum status finish_publish(struct lane *lane, struct error *err);
+
+/* Runs a step over the batch until it is done, waiting out what the world does. A batch in flight
+ * is not kept waiting for it. */
 static enum status do_step(struct lane *lane, const struct step *step, struct error *err)
 {
     struct backoff backoff = {0};
@@ -286,10 +293,45 @@ static enum status do_step(struct lane *lane, const struct step *step, struct er
             return status;
         if (stop_asked)
             return STATUS_RETRY;
+        struct error of_publish;
+        if (step != &publish_step && finish_publish(lane, &of_publish) != STATUS_OK) {
+            *err = of_publish;
+            return STATUS_RETRY;
+        }
         back_off(lane, &backoff, step->name, err);
         if (stop_asked)
             return STATUS_RETRY;
     }
+}
+
+/* Commits the batch in flight. When it cannot be, it is given up: the fence says where to read it
+ * again. */
+static enum status finish_publish(struct lane *lane, struct error *err)
+{
+    if (!lane->in_flight)
+        return STATUS_OK;
+    enum status status = do_step(lane, &publish_step, err);
+    if (status == STATUS_OK)
+        count_batch(lane, lane->in_flight);
+    else
+        publish_give_up(&lane->publish);
+    batch_reset(lane->in_flight);
+    lane->in_flight = NULL;
+    return status;
+}
+
+/* The partitions of the batch in flight go: it is committed now or never by this lane. */
+static void settle_in_flight(struct lane *lane, bool is_lost)
+{
+    struct error err;
+    if (!lane->in_flight)
+        return;
+    if (!is_lost && publish_finish(&lane->publish, lane->in_flight, &err) == STATUS_OK)
+        count_batch(lane, lane->in_flight);
+    else
+        publish_give_up(&lane->publish);
+    batch_reset(lane->in_flight);
+    lane->in_flight = NULL;
 }
 
 static enum status prepare_and_apply(struct lane *lane, struct error *err)
@@ -306,7 +348,7 @@ static enum status prepare_and_apply(struct lane *lane, struct error *err)
 /* Stops before a topic is drained into the dead letters after a bad deployment. */
 static enum status check_breaker(struct lane *lane, struct error *err)
 {
-    const struct batch *batch = &lane->batch;
+    const struct batch *batch = lane->batch;
     bool is_open = false;
     for (size_t i = 0; i < batch->count; i++)
         is_open = breaker_count(&lane->breaker, batch->deaths[i] != NULL) || is_open;
@@ -321,12 +363,30 @@ static enum status check_breaker(struct lane *lane, struct error *err)
         (long long)lane->breaker.dead, (long long)lane->breaker.seen);
 }
 
-/* One turn of the loop:   consume > decode > prepare > apply > publish */
+/* From here on the batch travels by itself; the lane goes on with the other one. */
+static void begin_publish(struct lane *lane)
+{
+    publish_begin(&lane->publish, lane->batch);
+    lane->in_flight = lane->batch;
+    lane->batch = lane->batch == &lane->batches[0] ? &lane->batches[1] : &lane->batches[0];
+}
+
+/* A small batch is sent off before the next one is applied: there, latency counts. */
+static bool is_worth_overlapping(const struct batch *batch)
+{
+    enum { SMALL_SHARE = 4 };
+    return batch->count >= batch->count_max / SMALL_SHARE;
+}
+
+/* One turn of the loop:   consume > decode > prepare > apply > publish
+ * While one batch is on its way to Kafka, the next is consumed and applied. */
 static enum status turn(struct lane *lane, struct error *err)
 {
-    struct batch *batch = &lane->batch;
-    enum status status = consume_run(&lane->consume, batch, IDLE_MS, err);
-    if (status != STATUS_OK || batch->count == 0)
+    enum status status =
+        consume_run(&lane->consume, lane->batch, lane->in_flight ? 0 : IDLE_MS, err);
+    if (status == STATUS_OK && !is_worth_overlapping(lane->batch))
+        status = finish_publish(lane, err);
+    if (status != STATUS_OK || lane->batch->count == 0)
         return status;
     status = do_step(lane, &decode_step, err);
     if (status == STATUS_OK)
@@ -334,9 +394,9 @@ static enum status turn(struct lane *lane, struct error *err)
     if (status == STATUS_OK)
         status = prepare_and_apply(lane, err);
     if (status == STATUS_OK)
-        status = do_step(lane, &publish_step, err);
+        status = finish_publish(lane, err);
     if (status == STATUS_OK)
-        count_batch(lane, batch);
+        begin_publish(lane);
     return status;
 }
 
@@ -346,7 +406,7 @@ static enum status start_over(struct lane *lane, const struct error *cause, stru
 {
     log_event(LOG_WARNING, "batch dropped; reading again from the fence",
               LOG_Z("reason", cause->message));
-    batch_reset(&lane->batch);
+    batch_reset(lane->batch);
     return kafka_consumer_restart(lane->consume.consumer, err);
 }
 
@@ -404,9 +464,10 @@ static enum status loop(struct lane *lane, struct error *err)
         } else {
             backoff.wait_ms = 0;
         }
-        batch_reset(&lane->batch);
+        batch_reset(lane->batch);
         show_lag(lane);
     }
+    settle_in_flight(lane, false);
     return status;
 }
 

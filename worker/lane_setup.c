@@ -167,8 +167,10 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
     lane->breaker.window = config->breaker.window_records;
     lane->breaker.was_dead = ARENA_ARRAY(&lane->arena, uint8_t, (size_t)lane->breaker.window);
     lane_take_config(lane);
-    batch_init(&lane->batch, (size_t)config->batch.events_max,
-               (size_t)config->batch.memory_bytes_max);
+    for (int i = 0; i < 2; i++)
+        batch_init(&lane->batches[i], (size_t)config->batch.events_max,
+                   (size_t)config->batch.memory_bytes_max);
+    lane->batch = &lane->batches[0];
 
     enum status status = crypto_start(err);
     uint64_t seed;
@@ -294,9 +296,10 @@ enum status lane_connect(struct lane *lane, const struct kafka_rebalance *rebala
 
 void lane_close(struct lane *lane)
 {
-    batch_close(&lane->batch);
-    kafka_consumer_close(lane->consume.consumer);
     publish_close(&lane->publish);
+    for (int i = 0; i < 2; i++)
+        batch_close(&lane->batches[i]);
+    kafka_consumer_close(lane->consume.consumer);
     apply_close(&lane->apply);
     prepare_close(&lane->prepare);
     encoder_close(lane->maker.encoder);

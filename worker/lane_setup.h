@@ -49,7 +49,10 @@ struct lane {
     struct apply apply;
     struct publish publish;
     struct breaker breaker;
-    struct batch batch;
+    struct batch batches[2];
+    struct batch *batch; /* the one that is being worked on */
+    struct batch
+        *in_flight; /* applied and on its way to Kafka, its commit is to come; NULL: none */
 };
 
 /* Fills in everything that needs no network. FATAL: configuration or memory. */

@@ -21,6 +21,7 @@ void publish_close(struct publish *publish)
 {
     kafka_producer_close(publish->producer);
     publish->producer = NULL;
+    publish->has_begun = false;
 }
 
 /* --- what goes out ------------------------------------------------------------------------------
@@ -173,15 +174,20 @@ static enum kafka_verdict send_offsets(struct publish *publish, struct batch *ba
 /* --- the transaction ----------------------------------------------------------------------------
  */
 
-static enum kafka_verdict transact(struct publish *publish, const struct mapping *mapping,
+/* Hands all outputs to the producer; they are on their way when this returns. */
+static enum kafka_verdict send_all(struct publish *publish, const struct mapping *mapping,
                                    struct batch *batch, struct error *err)
 {
     enum kafka_verdict verdict = kafka_transaction_begin(publish->producer, err);
     for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++)
         verdict = send_record(publish, mapping, batch, i, err);
+    return verdict;
+}
+
+static enum kafka_verdict commit(struct publish *publish, struct batch *batch, struct error *err)
+{
     FAILPOINT("before_send_offsets");
-    if (verdict == KAFKA_GO_ON)
-        verdict = send_offsets(publish, batch, err);
+    enum kafka_verdict verdict = send_offsets(publish, batch, err);
     FAILPOINT("after_send_offsets");
     FAILPOINT("before_kafka_commit");
     if (verdict == KAFKA_GO_ON)
@@ -241,17 +247,37 @@ static bool try_again(struct publish *publish, enum kafka_verdict verdict, enum 
     return false;
 }
 
-static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
-                           bool *ret_again, struct error *err)
+static enum status begin(struct publish *publish, struct batch *batch, struct error *err)
 {
     struct mapping mapping;
-    *ret_done = *ret_again = false;
     enum status status = publish_connect(publish, err);
     if (status == STATUS_OK)
         status = find_mapping(publish, batch, &mapping, err);
     if (status != STATUS_OK)
         return status;
-    enum kafka_verdict verdict = transact(publish, &mapping, batch, err);
+    publish->verdict = send_all(publish, &mapping, batch, err);
+    publish->has_begun = true;
+    return STATUS_OK;
+}
+
+void publish_begin(struct publish *publish, struct batch *batch)
+{
+    struct error ignored; /* what cannot begin now is tried again, and told, by publish_finish */
+    begin(publish, batch, &ignored);
+}
+
+/* One attempt from memory, or the rest of what publish_begin began. */
+static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
+                           bool *ret_again, struct error *err)
+{
+    *ret_done = *ret_again = false;
+    enum status status = publish->has_begun ? STATUS_OK : begin(publish, batch, err);
+    if (status != STATUS_OK)
+        return status;
+    publish->has_begun = false;
+    enum kafka_verdict verdict = publish->verdict;
+    if (verdict == KAFKA_GO_ON)
+        verdict = commit(publish, batch, err);
     if (verdict == KAFKA_IN_DOUBT) {
         counter_add(&publish->counters->kafka_in_doubt, 1);
         recycle(publish);
@@ -265,7 +291,7 @@ static enum status attempt(struct publish *publish, struct batch *batch, bool *r
     return status;
 }
 
-enum status publish_run(struct publish *publish, struct batch *batch, struct error *err)
+enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS_MAX; i++) {
         bool done, again;
@@ -279,4 +305,13 @@ enum status publish_run(struct publish *publish, struct batch *batch, struct err
         clock_sleep_ms(ATTEMPT_PAUSE_MS);
     }
     return STATUS_RETRY;
+}
+
+void publish_give_up(struct publish *publish)
+{
+    struct error ignored;
+    if (publish->has_begun && publish->producer &&
+        kafka_transaction_abort(publish->producer, &ignored) != KAFKA_GO_ON)
+        recycle(publish);
+    publish->has_begun = false;
 }

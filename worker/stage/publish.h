@@ -15,15 +15,24 @@ struct publish {
     struct text worker;
     int64_t request_timeout_ms;
     int64_t output_bytes_max;
+    bool has_begun; /* a transaction is open with all outputs of one batch, its commit is to come */
+    enum kafka_verdict verdict; /* of what was begun */
 };
 
 enum status publish_connect(struct publish *publish, struct error *err);
 void publish_close(struct publish *publish);
 
-/* Publishes the batch, however often Kafka makes it try again from memory. RETRY: Kafka is away;
- * run it again. RETRY with the code PUBLISH_FENCED: the group has moved on, drop the batch and
- * restart the consumer; whoever owns the partitions publishes the stored results. */
-enum status publish_run(struct publish *publish, struct batch *batch, struct error *err);
+/* Opens the transaction and hands over the outputs. They travel while the caller does something
+ * else, such as applying the next batch; the batch's memory has to stay until publish_finish or
+ * publish_give_up. */
+void publish_begin(struct publish *publish, struct batch *batch);
+/* Commits them with the source offsets, however often Kafka makes it try again from memory; also
+ * what did not begin. RETRY: Kafka is away; run it again. RETRY with the code PUBLISH_FENCED: the
+ * group has moved on, drop the batch and restart the consumer; whoever owns the partitions
+ * publishes the stored results. */
+enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err);
+/* Aborts what was begun: its batch will be read again. */
+void publish_give_up(struct publish *publish);
 extern const char publish_fenced[]; /* "FENCED" */
 
 #endif
