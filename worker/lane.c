@@ -189,6 +189,14 @@ static int kind_index(const struct event *event)
     return event->kind ? (int)(event->kind - kinds) : COUNTERS_KINDS_MAX - 1;
 }
 
+/* Which stage found what is wrong with a readable event. */
+static enum stage_name stage_of_refusal(const struct event *event)
+{
+    if (event->fault.code)
+        return STAGE_VALIDATE;
+    return event->prepared.fault.code ? STAGE_PREPARE : STAGE_APPLY;
+}
+
 static void count_record(struct lane *lane, const struct batch *batch, size_t i, int64_t now_us)
 {
     struct counters *counters = lane->counters;
@@ -200,7 +208,7 @@ static void count_record(struct lane *lane, const struct batch *batch, size_t i,
     }
     counter_add(&counters->events[kind_index(batch->events[i])][outcome->status], 1);
     if (outcome->status == OUTCOME_REJECTED || outcome->status == OUTCOME_FAILED)
-        counter_add(&counters->errors[STAGE_APPLY][outcome->code], 1);
+        counter_add(&counters->errors[stage_of_refusal(batch->events[i])][outcome->code], 1);
     int64_t age_us = now_us - batch->records[i].timestamp_ms * 1000;
     histogram_observe_us(&counters->end_to_end, age_us > 0 ? age_us : 0);
 }
@@ -226,8 +234,6 @@ static void count_batch(struct lane *lane, const struct batch *batch)
     int64_t now_us = clock_now_us();
     for (size_t i = 0; i < batch->count; i++) {
         count_record(lane, batch, i, now_us);
-        gauge_set(&batch->records[i].partition->counters->next_record_time_us,
-                  batch->records[i].timestamp_ms * 1000);
     }
     histogram_observe(&lane->counters->batch_events, histogram_bounds_events, (double)batch->count,
                       (int64_t)batch->count);
@@ -363,6 +369,18 @@ static enum status check_breaker(struct lane *lane, struct error *err)
         (long long)lane->breaker.dead, (long long)lane->breaker.seen);
 }
 
+/* What has come and is not done: from its first record on, lag in seconds counts. */
+static void note_waiting_records(struct lane *lane)
+{
+    const struct batch *batch = lane->batch;
+    if (batch->count)
+        histogram_observe_us(&lane->counters->stage_time[STAGE_CONSUME],
+                             clock_monotonic_us() - batch->started_us);
+    for (size_t i = batch->count; i-- > 0;)
+        gauge_set(&batch->records[i].partition->counters->next_record_time_us,
+                  batch->records[i].timestamp_ms * 1000);
+}
+
 /* From here on the batch travels by itself; the lane goes on with the other one. */
 static void begin_publish(struct lane *lane)
 {
@@ -384,6 +402,7 @@ static enum status turn(struct lane *lane, struct error *err)
 {
     enum status status =
         consume_run(&lane->consume, lane->batch, lane->in_flight ? 0 : IDLE_MS, err);
+    note_waiting_records(lane);
     if (status == STATUS_OK && !is_worth_overlapping(lane->batch))
         status = finish_publish(lane, err);
     if (status != STATUS_OK || lane->batch->count == 0)
@@ -488,5 +507,7 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
     lane_close(&lane);
     if (stop_asked || status == STATUS_OK)
         return LANE_EXIT_STOPPED;
-    return status == STATUS_RETRY ? LANE_EXIT_TEMPORARY : LANE_EXIT_FATAL;
+    if (status == STATUS_RETRY)
+        return LANE_EXIT_TEMPORARY;
+    return lane.is_identified ? LANE_EXIT_FATAL : LANE_EXIT_CONFIG; /* before the first record */
 }

@@ -308,6 +308,17 @@ static bool lost_race(const struct error *err)
     return postgres_lost_race(err) || strcmp(err->code, rows_lost_race) == 0;
 }
 
+static void count_failure(struct counters *counters, const struct error *err)
+{
+    int class = 0;
+    while (class < COUNTERS_SQLSTATE_CLASSES - 1 &&
+           strncmp(err->code, sqlstate_class_names[class], 2) != 0)
+        class ++;
+    counter_add(&counters->pg_retries[class], 1);
+    counter_add(
+        strcmp(err->code, "08007") == 0 ? &counters->pg_in_doubt : &counters->pg_rolled_back, 1);
+}
+
 /* Runs the range until it neither loses a race nor anything else. */
 static enum status transact_until_won(struct apply *apply, struct batch *batch, size_t from,
                                       size_t to, struct error *err)
@@ -320,7 +331,7 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
             counter_add(&apply->counters->pg_committed, 1);
             return STATUS_OK;
         }
-        counter_add(&apply->counters->pg_rolled_back, 1);
+        count_failure(apply->counters, err);
         bool again = lost_race(err) && apply->lost_races < LOST_RACES_MAX;
         struct error ignored;
         if (postgres_usable(apply->pg) && postgres_rollback(apply->pg, &ignored) != STATUS_OK)
