@@ -64,6 +64,12 @@ void usage_follow_edits(struct plan *plan)
     }
 }
 
+/* used + more > limit, where more > 0, without a sum that could be at the end of the range. */
+static bool is_beyond(int64_t limit, int64_t used, int64_t more)
+{
+    return more > 0 && used > limit - more;
+}
+
 /* One of the two sums: the quota of an account that is new to it, or changes. A limit below what is
  * given out already stops nothing else. */
 static bool sum_exceeds(int64_t limit, int64_t used, bool is_new, int64_t before, int64_t after)
@@ -71,7 +77,7 @@ static bool sum_exceeds(int64_t limit, int64_t used, bool is_new, int64_t before
     if (limit == INT_NULL || (!is_new && bounded(before) == bounded(after)))
         return false;
     int64_t change = bounded(after) - (is_new ? 0 : bounded(before));
-    return bounded(after) == 0 || (change > 0 && sum(used, change) > limit);
+    return bounded(after) == 0 || is_beyond(limit, used, change);
 }
 
 static bool reject_sum(struct plan *plan, struct outcome *outcome, const char *unit, int64_t limit,
@@ -125,11 +131,13 @@ static int64_t sum_of_all(const struct domain *domain, int64_t quota)
 /* As sum_exceeds: unlimited is refused, and so is more than both the limit and what is given out
  * already. A domain where nothing is given out has unlimited accounts only: setting them unlimited
  * changes nothing. */
-static bool all_exceed(int64_t limit, int64_t used, int64_t all, int64_t quota)
+static bool all_exceed(const struct domain *domain, int64_t limit, int64_t used, int64_t quota)
 {
-    if (limit == INT_NULL || quota == INT_NULL)
+    if (limit == INT_NULL || quota == INT_NULL || domain->used_accounts == 0)
         return false;
-    return quota == 0 ? used > 0 : all > limit && all > used;
+    if (quota == 0)
+        return used > 0;
+    return quota > limit / domain->used_accounts && sum_of_all(domain, quota) > used;
 }
 
 bool usage_set_quotas(struct plan *plan, struct domain *domain, int64_t bytes, int64_t messages,
@@ -141,9 +149,9 @@ bool usage_set_quotas(struct plan *plan, struct domain *domain, int64_t bytes, i
         messages == INT_NULL ? domain->used_messages : sum_of_all(domain, messages);
     if (!domain_is_limited(domain))
         return false;
-    if (all_exceed(limits->quota_bytes, domain->used_quota_bytes, all_bytes, bytes))
+    if (all_exceed(domain, limits->quota_bytes, domain->used_quota_bytes, bytes))
         return reject_sum(plan, outcome, "bytes", limits->quota_bytes, domain->used_quota_bytes);
-    if (all_exceed(limits->max_messages, domain->used_messages, all_messages, messages))
+    if (all_exceed(domain, limits->max_messages, domain->used_messages, messages))
         return reject_sum(plan, outcome, "messages", limits->max_messages, domain->used_messages);
     plan_edit(plan, &domain->row);
     domain->used_quota_bytes = all_bytes;
@@ -156,8 +164,6 @@ static bool overriders_exceed(struct plan *plan, const struct domain *domain,
                               struct outcome *outcome)
 {
     const struct limits *limits = &domain->limits;
-    int64_t bytes = sum(domain->used_quota_bytes, domain->overriding_quota_bytes);
-    int64_t messages = sum(domain->used_messages, domain->overriding_messages);
     if (domain->live_accounts == domain->used_accounts)
         return false;
     if (limits->max_accounts != INT_NULL && domain->live_accounts > limits->max_accounts) {
@@ -168,11 +174,13 @@ static bool overriders_exceed(struct plan *plan, const struct domain *domain,
         return true;
     }
     if (limits->quota_bytes != INT_NULL &&
-        (domain->overriding_bytes_unlimited || bytes > limits->quota_bytes))
-        return reject_sum(plan, outcome, "bytes", limits->quota_bytes, bytes);
+        (domain->overriding_bytes_unlimited ||
+         is_beyond(limits->quota_bytes, domain->used_quota_bytes, domain->overriding_quota_bytes)))
+        return reject_sum(plan, outcome, "bytes", limits->quota_bytes, domain->used_quota_bytes);
     if (limits->max_messages != INT_NULL &&
-        (domain->overriding_messages_unlimited || messages > limits->max_messages))
-        return reject_sum(plan, outcome, "messages", limits->max_messages, messages);
+        (domain->overriding_messages_unlimited ||
+         is_beyond(limits->max_messages, domain->used_messages, domain->overriding_messages)))
+        return reject_sum(plan, outcome, "messages", limits->max_messages, domain->used_messages);
     return false;
 }
 
