@@ -12,6 +12,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from support.waiting import wait_until
+
 ADMIN_LIMIT_S = 30
 POLL_S = 10.0
 
@@ -105,6 +107,15 @@ class Kafka:
         finally:
             consumer.close()
 
+    def commit(self, group, topic, offsets):
+        """Sets the group's next offsets by partition, as an operator would; nobody may be in the group."""
+        consumer = Consumer({**self._conf, "group.id": group, "enable.auto.commit": False})
+        places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+        try:
+            wait_until(lambda: _commit(consumer, places), what=f"offsets of {group} set")
+        finally:
+            consumer.close()
+
     def end_offsets(self, topic):
         """partition -> offset after its last record."""
         consumer = Consumer({**self._conf, "group.id": f"ends-{uuid.uuid4().hex}"})
@@ -116,6 +127,17 @@ class Kafka:
             }
         finally:
             consumer.close()
+
+
+def _commit(consumer, places):
+    """False while the group still has members."""
+    try:
+        consumer.commit(offsets=places, asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS):
+            return False
+        raise
+    return True
 
 
 def _await_all(futures):

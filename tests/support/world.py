@@ -158,6 +158,10 @@ class World:
             tails = "\n".join(worker.log_tail() for worker in self.workers)
             raise AssertionError(f"{error}\n(committed, end) by partition: {behind()}\n{tails}") from error
 
+    def set_offsets(self, offsets):
+        """Sets the group's committed offsets (partition -> next offset); no worker may run."""
+        self.kafka.commit(self.topics.group, self.topics.events, offsets)
+
     def check(self):
         check_contract(self)
 
