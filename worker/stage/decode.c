@@ -147,6 +147,7 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
         bury(batch, i, STAGE_FRAME, code, frame_complaint(code));
         return STATUS_OK;
     }
+    frame.timestamp_us = record->timestamp_ms * 1000;
     struct writer_schema *schema = NULL;
     enum status status = schemas_find(decode->schemas, &frame, &schema, &code, err);
     if (status != STATUS_OK)

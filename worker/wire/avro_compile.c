@@ -564,13 +564,13 @@ static bool has_field(const struct node *record, const char *name)
     return false;
 }
 
-static struct node *compile_root(struct compiling *c, const json_t *document)
+static struct node *compile_root(struct compiling *c, const json_t *document, bool is_event)
 {
-    struct site site = {.space = "", .field = &root_field};
+    struct site site = {.space = "", .field = is_event ? &root_field : NULL};
     struct node *root = compile_schema(c, document, &site);
 
-    if (root == NULL)
-        return NULL;
+    if (root == NULL || !is_event)
+        return root;
     if (root->type != AVRO_RECORD || root->is_union || !has_field(root, "payload") ||
         !has_field(root, "event_id"))
         return fail(c, &site, "it is no record with the fields event_id and payload");
@@ -589,7 +589,8 @@ static struct writer_schema *schema_new(void)
     return schema;
 }
 
-static bool schema_fill(struct writer_schema *schema, struct text json, struct error *err)
+static bool schema_fill(struct writer_schema *schema, struct text json, bool is_event,
+                        struct error *err)
 {
     struct compiling c = {.schema = schema, .arena = &schema->arena, .err = err};
     json_t *document = json_from_text(json, AVRO_SCHEMA_BYTES_MAX, err);
@@ -599,7 +600,7 @@ static bool schema_fill(struct writer_schema *schema, struct text json, struct e
         return false;
     }
     if (names_open(&c.names))
-        schema->root = compile_root(&c, document);
+        schema->root = compile_root(&c, document, is_event);
     else
         error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
     names_close(&c.names);
@@ -607,7 +608,7 @@ static bool schema_fill(struct writer_schema *schema, struct text json, struct e
     return schema->root != NULL;
 }
 
-struct writer_schema *writer_schema_compile(struct text json, struct error *err)
+static struct writer_schema *compile(struct text json, bool is_event, struct error *err)
 {
     struct writer_schema *schema = schema_new();
 
@@ -616,11 +617,21 @@ struct writer_schema *writer_schema_compile(struct text json, struct error *err)
         error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
         return NULL;
     }
-    if (!schema_fill(schema, json, err)) {
+    if (!schema_fill(schema, json, is_event, err)) {
         writer_schema_close(schema);
         return NULL;
     }
     return schema;
+}
+
+struct writer_schema *writer_schema_compile(struct text json, struct error *err)
+{
+    return compile(json, true, err);
+}
+
+struct writer_schema *checking_schema_compile(struct text json, struct error *err)
+{
+    return compile(json, false, err);
 }
 
 void writer_schema_close(struct writer_schema *schema)

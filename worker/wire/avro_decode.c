@@ -562,7 +562,7 @@ static void read_body(struct decoding *d, struct writer_schema *schema, struct t
     int failed;
 
     avro_reader_memory_set_source(schema->reader, body.data, (int64_t)body.len);
-    enter(d, (char *)d->event, schema->root, &value);
+    enter(d, d->event != NULL ? (char *)d->event : (char *)d, schema->root, &value);
     failed = avro_value_read(schema->reader, &value);
     if (failed != 0)
         explain(d, failed, body.len);
@@ -570,27 +570,42 @@ static void read_body(struct decoding *d, struct writer_schema *schema, struct t
         unreadable_set(d, CODE_TRAILING_BYTES, "bytes are left over after it");
 }
 
+static void run(struct decoding *d, struct writer_schema *schema, struct text body)
+{
+    d->iface = sink;
+    *d->unreadable = (struct unreadable){.code = CODE_NONE};
+    avro_memory_begin_scratch(body.len + 1);
+    read_body(d, schema, body);
+    avro_memory_end_scratch();
+    if (d->unreadable->code != CODE_NONE)
+        avro_set_error("%s", ""); /* avro-c would put the next one in front of it */
+}
+
 void avro_decode_event(struct writer_schema *schema, struct text body,
                        const struct decode_limits *limits, struct arena *arena, struct event *event,
                        struct unreadable *unreadable)
 {
     struct decoding d = {
-        .iface = sink,
         .limits = limits,
         .arena = arena,
         .event = event,
         .unreadable = unreadable,
     };
 
-    *unreadable = (struct unreadable){.code = CODE_NONE};
     fields_clear(event_fields, event);
-    avro_memory_begin_scratch(body.len + 1);
-    read_body(&d, schema, body);
-    avro_memory_end_scratch();
-    if (unreadable->code != CODE_NONE) {
-        avro_set_error("%s", ""); /* avro-c would put the next one in front of it */
+    run(&d, schema, body);
+    if (unreadable->code != CODE_NONE)
         return;
-    }
     event->event_id_text = cut(event->event_id_text, EVENT_ID_SHOWN_MAX);
     hash_event(event);
+}
+
+bool is_well_formed(struct writer_schema *schema, struct text body,
+                    const struct decode_limits *limits, struct arena *arena)
+{
+    struct unreadable unreadable;
+    struct decoding d = {.limits = limits, .arena = arena, .unreadable = &unreadable};
+
+    run(&d, schema, body);
+    return unreadable.code == CODE_NONE;
 }

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KNOWN_SCHEMAS_MAX = 32 };
+enum { KNOWN_SCHEMAS_MAX = 32, RESULT_BYTES_MAX = 1 << 20 };
 
 struct known_schema {
     struct framing framing;
+    struct writer_schema
+        *checker; /* avro-c's generic reader leaks on broken bytes: not let near them */
     avro_schema_t schema;
     avro_value_iface_t *class;
     avro_value_t value;
@@ -44,6 +46,7 @@ static void known_schema_close(struct known_schema *item)
         avro_value_iface_decref(item->class);
     if (item->schema != NULL)
         avro_schema_decref(item->schema);
+    writer_schema_close(item->checker);
     *item = (struct known_schema){.schema = NULL};
 }
 
@@ -60,6 +63,9 @@ void known_results_close(struct known_results *known)
 static enum status known_schema_open(struct known_schema *item, const char *schema_json,
                                      struct error *err)
 {
+    item->checker = checking_schema_compile(text_from(schema_json), err);
+    if (item->checker == NULL)
+        return STATUS_FATAL;
     if (avro_schema_from_json_length(schema_json, strlen(schema_json), &item->schema) == 0 &&
         (item->class = avro_generic_class_from_schema(item->schema)) != NULL &&
         avro_generic_value_new(item->class, &item->value) == 0)
@@ -177,6 +183,18 @@ static struct first_result first_of(const avro_value_t *record, struct arena *ar
     return first;
 }
 
+static bool read_value(struct known_results *known, struct known_schema *item, struct text body,
+                       struct arena *arena)
+{
+    static const struct decode_limits limits = {.string_bytes_max = RESULT_BYTES_MAX,
+                                                .items_max = RESULT_BYTES_MAX};
+
+    if (!is_well_formed(item->checker, body, &limits, arena))
+        return false;
+    avro_reader_memory_set_source(known->reader, body.data, (int64_t)body.len);
+    return avro_value_read(known->reader, &item->value) == 0;
+}
+
 bool known_results_decode(struct known_results *known, struct text framed, struct arena *arena,
                           struct first_result *ret_first)
 {
@@ -185,12 +203,9 @@ bool known_results_decode(struct known_results *known, struct text framed, struc
 
         if (!is_framed(framed, &item->framing))
             continue;
-        avro_reader_memory_set_source(known->reader, framed.data + item->framing.prefix_len,
-                                      (int64_t)(framed.len - item->framing.prefix_len));
-        if (avro_value_read(known->reader, &item->value) != 0) {
-            avro_set_error("%s", "");
+        if (!read_value(known, item, text_slice(framed, item->framing.prefix_len, framed.len),
+                        arena))
             return false;
-        }
         *ret_first = first_of(&item->value, arena);
         return true;
     }
