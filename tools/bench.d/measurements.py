@@ -1,0 +1,184 @@
+"""What is measured, step by step; each step adds rows to the table."""
+import statistics
+import subprocess
+
+import traffic
+from latency import measure_latency
+from scene import Scene, copy_fences
+from support.database import fresh_database
+
+BATCH = 2000
+APPLIED = 0
+NO_CHANGE = 1
+LANES = (1, 2)
+MANY_PARTITIONS = 64
+
+
+class Bench:
+    def __init__(self, stack, build, options):
+        self.stack = stack
+        self.options = options
+        self.rows = []
+        self.floor = {}  # connections -> events per second
+        self.new = {}  # lanes -> events per second
+        self._program = build / "provd"
+        self._floor_program = build / "bench_floor"
+
+    def scene(self, **options):
+        return Scene(self.stack, self._program, batch=self.options.batch, **options)
+
+    def run_floor(self, source, connections):
+        """Writes the rows of the source database into a new one; events per second."""
+        with fresh_database(self.stack.database_url, "bench_floor") as target:
+            copy_fences(source, target)
+            done = subprocess.run(
+                [self._floor_program, source.url, target.url, str(self.options.batch), str(connections)],
+                stdout=subprocess.PIPE, text=True, check=True,
+            )  # fmt: skip
+        events, seconds = done.stdout.split()
+        return int(events) / float(seconds)
+
+    def add(self, name, lanes, events, rate, **more):
+        row = {"name": name, "lanes": lanes, "events": events, "events_per_second": round(rate)}
+        if lanes in self.floor and "ratio_to_floor" not in more:
+            row["ratio_to_floor"] = round(rate / self.floor[lanes], 3)
+        row.update({key: value for key, value in more.items() if value is not None})
+        self.rows.append(row)
+
+    def add_took(self, name, lanes, took, **more):
+        self.add(name, lanes, took.events, took.rate, lane_cpu_us_per_event=round(took.cpu_us, 2),
+                 rss_peak_mib=round(took.rss_peak_mib, 1), **more)  # fmt: skip
+
+
+def floor_and_new(bench):
+    """The main rows. Floor and provd take turns, so that a slow minute of the machine hits both."""
+    count = bench.options.events
+    for lanes in LANES:
+        floors, runs = [], []
+        for _ in range(bench.options.rounds):
+            with bench.scene(lanes=lanes) as scene:
+                scene.start().found()
+                runs.append(scene.measure(traffic.creates(count)))
+                check(scene, applied=count)
+                scene.stop()
+                scene.checkpoint()
+                floors.append(bench.run_floor(scene.database, lanes))
+        bench.floor[lanes] = statistics.median(floors)
+        took = sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
+        bench.new[lanes] = took.rate
+        bench.add("floor: bare COPY BINARY", lanes, count, bench.floor[lanes])
+        bench.add_took("provd: new accounts", lanes, took)
+
+
+def again(bench):
+    """Events that are applied already: read again, and sent again."""
+    count = bench.options.events
+    with bench.scene() as scene:
+        scene.start().found()
+        events = list(traffic.creates(count))
+        fresh = scene.measure(events)
+        everything = sum(scene.ends.values())
+        for name, forget in (("re-read, results published again", True), ("replay, results not published", False)):
+            scene.stop()
+            scene.rewind(forget)
+            took = scene.measure_from_start(everything)
+            bench.add_took(name, 1, took, ratio_to_new=round(took.rate / fresh.rate, 2))
+        took = scene.measure(events)
+        bench.add_took("duplicates", 1, took, ratio_to_new=round(took.rate / fresh.rate, 2))
+        check(scene, applied=count)
+
+
+def mixed(bench):
+    count = bench.options.events
+    with bench.scene() as scene:
+        scene.start().found()
+        took = scene.measure(traffic.mixed(count))
+        bench.add_took("mixed life-cycle", 1, took)
+        rejected = count - sum(scene.counts().get(status, 0) for status in (APPLIED, NO_CHANGE))
+        assert rejected < count * 0.2, f"{rejected} of {count} events were rejected"
+
+
+def hot_key(bench):
+    count = bench.options.events
+    with bench.scene() as scene:
+        scene.start().found()
+        bench.add_took("one hot key", 1, scene.measure(traffic.hot_key(count)))
+        check(scene, applied=count)
+
+
+def many_partitions(bench):
+    count = bench.options.events
+    with bench.scene(partitions=MANY_PARTITIONS) as scene:
+        scene.start().found()
+        bench.add_took(f"{MANY_PARTITIONS} partitions", 1, scene.measure(traffic.creates(count)))
+        check(scene, applied=count)
+
+
+def big_events(bench):
+    count = max(bench.options.events // 40, 1000)
+    with bench.scene() as scene:
+        scene.start().found()
+        bench.add_took("events of 20 kB", 1, scene.measure(traffic.creates(count, kind="Big")))
+        check(scene, applied=count)
+
+
+def latency(bench):
+    with bench.scene() as scene:
+        scene.start().found()
+        seconds = 5 if bench.options.quick else 30
+        times_ms = sorted(measure_latency(scene, rate=1000, seconds=seconds))
+        bench.add("1,000 events a second", 1, len(times_ms), 1000, ratio_to_floor=None,
+                  p50_ms=round(times_ms[len(times_ms) // 2], 1),
+                  p99_ms=round(times_ms[len(times_ms) * 99 // 100], 1))  # fmt: skip
+
+
+def full(bench):
+    """The rate when millions of accounts are there already. Not in --quick."""
+    options = bench.options
+    if options.quick:
+        return
+    with bench.scene() as scene:
+        fill(scene.database, options.accounts, options.ledger)
+        scene.start().found()
+        took = scene.measure(traffic.creates(options.events))
+        name = f"{options.accounts / 1e6:g} M accounts, {options.ledger / 1e6:g} M ledger rows"
+        bench.add_took(name, 1, took, ratio_to_new=round(took.rate / bench.new[1], 2) if bench.new else None)
+
+
+def fill(database, accounts, ledger):
+    """Rows as provd leaves them, of other addresses."""
+    database.rows(
+        """
+        INSERT INTO provd.account (uuid, account_id, address, domain, context, status, password, first_name, last_name,
+            quota_bytes, quota_messages, services, service_mode, version, revision, created_at, updated_at)
+        SELECT gen_random_uuid(), 1000000000 + n, 'old' || n || '@d' || n % 10 || '.example.org',
+            'd' || n % 10 || '.example.org', 'acme', 'ACTIVE', repeat('h', 110), 'Bob', 'Miller', 1 << 30, 100000, 7,
+            'EAGER', 1, 1, now(), now()
+        FROM generate_series(1, %s) n""",
+        accounts,
+    )
+    database.rows(
+        """
+        INSERT INTO provd.service_account (account_uuid, service, service_id, created_at)
+        SELECT uuid, s, account_id * 8 + s, created_at FROM provd.account, unnest(ARRAY [1, 2, 4]) s"""
+    )
+    database.rows(
+        """
+        INSERT INTO provd.event_ledger (event_id, fence_id, kafka_offset, status, payload_hash, result, change_count,
+            applied_at)
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::int8 - %s + n), 12, '0') || '7'
+                || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
+            1000000, n, 0, decode(md5(n::text), 'hex'), decode(repeat(md5(n::text), 10), 'hex'), 0, now()
+        FROM generate_series(1, %s) n""",
+        ledger, ledger,
+    )  # fmt: skip
+    database.rows("ANALYZE")
+
+
+def check(scene, applied):
+    """A rate of events that were not applied would be worth nothing."""
+    found = scene.counts().get(APPLIED, 0) - 1 - len(traffic.DOMAINS)
+    assert found == applied, f"{found} of {applied} events were applied: {scene.counts()}"
+
+
+STEPS = (floor_and_new, again, mixed, hot_key, many_partitions, big_events, latency, full)
