@@ -1,5 +1,6 @@
 #include "lane.h"
 
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -419,6 +420,38 @@ static enum status turn(struct lane *lane, struct error *err)
     return status;
 }
 
+static void set_exhausted(struct lane *lane, jmp_buf *target)
+{
+    for (int i = 0; i < 2; i++)
+        arena_on_exhausted(&lane->batches[i].arena, target);
+}
+
+/* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
+ * smaller pieces. The code between leaves no handle open but the connection, which is made anew. */
+static enum status guarded_turn(struct lane *lane, struct error *err)
+{
+    jmp_buf exhausted;
+    set_exhausted(lane, &exhausted);
+    if (setjmp(exhausted) == 0) {
+        enum status status = turn(lane, err);
+        set_exhausted(lane, NULL);
+        return status;
+    }
+    set_exhausted(lane, NULL);
+    publish_give_up(&lane->publish);
+    apply_close(&lane->apply);
+    for (int i = 0; i < 2; i++) {
+        struct batch *batch = &lane->batches[i];
+        batch->count_max = batch->count_max > 1 ? batch->count_max / 2 : 1;
+        batch_reset(batch);
+    }
+    lane->in_flight = NULL;
+    return error_set(err, STATUS_RETRY, apply_fenced,
+                     "a batch needs more memory than batch.memory_max: going on with at most %zu "
+                     "events",
+                     lane->batch->count_max);
+}
+
 /* After a loss of partitions or a group that has moved on: what was read is read again, from where
  * the fence says. */
 static enum status start_over(struct lane *lane, const struct error *cause, struct error *err)
@@ -473,7 +506,7 @@ static enum status loop(struct lane *lane, struct error *err)
         reload_when_asked(lane);
         status = reassign_when_due(lane, err);
         if (status == STATUS_OK)
-            status = turn(lane, err);
+            status = guarded_turn(lane, err);
         if (status != STATUS_OK && strcmp(err->code, apply_fenced) == 0) {
             const struct error cause = *err;
             status = start_over(lane, &cause, err);

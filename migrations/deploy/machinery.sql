@@ -100,6 +100,8 @@ COMMENT ON TABLE provd.event_ledger_default_low
 COMMENT ON TABLE provd.event_ledger_default_high
     IS 'Of the default: ids that begin as no UUIDv7 made before the year 2109';
 
+-- Coordinates come again when a topic was made again and its fence adopted: the newest row is of the
+-- present topic. Nothing is ever overwritten.
 CREATE TABLE provd.record_outcome (
     fence_id int4 NOT NULL,
     kafka_offset int8 NOT NULL,
@@ -111,7 +113,7 @@ CREATE TABLE provd.record_outcome (
     code text,
     message text,
     recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (fence_id, kafka_offset)
+    PRIMARY KEY (fence_id, kafka_offset, recorded_at)
 );
 
 COMMENT ON TABLE provd.record_outcome

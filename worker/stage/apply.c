@@ -308,6 +308,18 @@ static bool lost_race(const struct error *err)
     return postgres_lost_race(err) || strcmp(err->code, rows_lost_race) == 0;
 }
 
+/* A stopped process may hold our fences in a COPY that no timeout of the server ends
+ * (wire/postgres.h). */
+static void end_stalled(struct apply *apply, const struct error *err)
+{
+    struct error ignored;
+    int64_t ended = 0;
+    if (strcmp(err->code, "55P03") == 0 && postgres_usable(apply->pg) &&
+        postgres_end_stalled(apply->pg, &ended, &ignored) == STATUS_OK && ended)
+        log_event(LOG_WARNING, "ended sessions of stopped workers that held locks",
+                  LOG_INT("sessions", ended));
+}
+
 static void count_failure(struct counters *counters, const struct error *err)
 {
     int class = 0;
@@ -336,6 +348,7 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
         struct error ignored;
         if (postgres_usable(apply->pg) && postgres_rollback(apply->pg, &ignored) != STATUS_OK)
             apply_close(apply);
+        end_stalled(apply, err);
         if (!again || !apply->pg)
             return status;
         counter_add(&apply->counters->pg_lost_races, 1);

@@ -75,18 +75,21 @@ enum status memory_read_fences(struct transaction *t)
     return status == STATUS_OK ? check_epochs(t) : status;
 }
 
-static const struct memory *memory_of(struct transaction *t, size_t i)
+/* Coordinates mean this record only below the fence: above it they are those of a former topic,
+ * whose fence was adopted after it had been made again. */
+static const struct memory *memory_of(struct transaction *t, size_t i, bool is_reread)
 {
     const struct record *record = &t->batch->records[i];
     const struct ledger_place place = {record->partition->fence_id, record->offset};
-    const struct memory *memory =
-        map_get(&t->records_known, (struct text){(const char *)&place, sizeof place});
+    const struct text key = {(const char *)&place, sizeof place};
+    const struct memory *memory = is_reread ? map_get(&t->records_known, key) : NULL;
     const struct event *event = t->batch->events[i];
     if (memory || !event || uuid_is_nil(&event->event_id))
         return memory;
     struct memory *known = map_get(
         &t->events_known, (struct text){(const char *)event->event_id.bytes, sizeof(struct uuid)});
-    if (!known || known->fence_id != record->partition->fence_id || known->offset != record->offset)
+    if (!known || !is_reread || known->fence_id != place.fence_id ||
+        known->offset != record->offset)
         return known;
     /* A copy: other records of the batch may have the same id, and are not the same record. */
     struct memory *own = ARENA_NEW(t->arena, struct memory);
@@ -115,10 +118,10 @@ void memory_spread(struct transaction *t)
 {
     for (size_t i = t->from; i < t->to; i++) {
         const struct record *record = &t->batch->records[i];
-        const struct memory *memory = memory_of(t, i);
+        bool is_reread = record->offset < t->fences[record->source].next_offset;
+        const struct memory *memory = memory_of(t, i, is_reread);
         t->memories[i - t->from] = memory;
-        t->is_reread[i - t->from] =
-            record->offset < t->fences[t->batch->records[i].source].next_offset;
+        t->is_reread[i - t->from] = is_reread;
         if (memory && (int)memory->status == OUTCOME_DEAD_LETTER)
             bury_again(t, i, memory);
     }
