@@ -1,3 +1,4 @@
+/* `provctl account show`: row, services, last changes and results of an account. */
 #include "account.h"
 
 #include <string.h>

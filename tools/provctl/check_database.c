@@ -1,3 +1,4 @@
+/* `provctl check`: PostgreSQL, its role, schema version and partitions. */
 #include "check.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* `provctl check`: brokers, topics, rights, the consumer group, transactions. */
 #include "check.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* `provctl check`: the Schema Registry and the subjects. */
 #include "check.h"
 
 #include <inttypes.h>

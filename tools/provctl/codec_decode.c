@@ -1,3 +1,4 @@
+/* Bytes to JSON, by the schema that wrote them. */
 #include "codec_private.h"
 
 #include <inttypes.h>

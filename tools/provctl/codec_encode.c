@@ -1,3 +1,4 @@
+/* JSON to bytes, by the newest schema; every complaint names the place in the JSON. */
 #include "codec_private.h"
 
 #include <inttypes.h>
@@ -331,7 +332,7 @@ static bool no_branch(struct encoding *e, const struct site *site, const json_t 
         struct site inner = codec_site(e->codec, branch, site->space);
         size_t len = strlen(choices);
         nearest_offer(&nearest, codec_branch_name(&inner));
-        if (len < sizeof choices / 2)
+        if (inner.type != TYPE_NULL && len < sizeof choices / 2)
             snprintf(choices + len, sizeof choices - len, "%s%s", len ? ", " : "",
                      codec_branch_name(&inner));
     }

@@ -1,3 +1,4 @@
+/* What is said on stderr. */
 #include "command.h"
 
 #include <stdarg.h>

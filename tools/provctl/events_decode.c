@@ -1,3 +1,4 @@
+/* `provctl events decode`: one value as JSON, from wherever it is. */
 #include "events.h"
 
 #include <string.h>
@@ -168,7 +169,8 @@ static int decode_record(struct invocation *invocation, struct shelf *shelf, con
         return complain_status(status, &err);
     while (!message && !kafka_reader_is_done(reader) && status == STATUS_OK)
         status = kafka_reader_next(reader, READ_TIMEOUT_MS, &message, &err);
-    if (status != STATUS_OK) {
+    bool is_gone = status != STATUS_OK && strcmp(err.code, "_AUTO_OFFSET_RESET") == 0;
+    if (status != STATUS_OK && !is_gone) {
         code = complain_status(status, &err);
     } else if (!message) {
         complain("there is no record at %s:%d:%lld: it was never written, was removed, or is a "

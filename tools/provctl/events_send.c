@@ -1,3 +1,4 @@
+/* `provctl events send`: events in JSON, checked as a whole, then sent, then waited for. */
 #include "events.h"
 
 #include <stdio.h>
@@ -132,8 +133,10 @@ static void read_documents(struct sending *sending, struct text text, const char
                                       JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &reason);
         if (!document) {
             char said[JSON_ERROR_TEXT_LENGTH + 64];
-            snprintf(said, sizeof said, "column %d: this is not valid JSON: %s", reason.column,
-                     reason.text);
+            size_t before = text_find_last(text_slice(text, 0, at), '\n');
+            size_t indent = reason.line > 1 ? 0 : before == SIZE_MAX ? at : at - before - 1;
+            snprintf(said, sizeof said, "column %zu: this is not valid JSON: %s",
+                     indent + (size_t)reason.column, reason.text);
             blame(sending, file, line + (size_t)(reason.line > 0 ? reason.line - 1 : 0), said);
             return; /* where the next one begins cannot be known */
         }
@@ -178,9 +181,11 @@ static int read_all(struct sending *sending)
 
 static json_t *sent_row(const struct letter *letter)
 {
-    return json_pack("{ss? ss ss%? sI sI}", "kind", letter->kind, "event_id", letter->event_id,
-                     "key", letter->key.data, letter->key.len, "partition",
-                     (json_int_t)letter->partition, "offset", (json_int_t)letter->offset);
+    json_t *key = letter->key.data ? json_stringn(letter->key.data, letter->key.len) : NULL;
+
+    return json_pack("{ss? ss so sI sI}", "kind", letter->kind, "event_id", letter->event_id, "key",
+                     key ? key : json_null(), "partition", (json_int_t)letter->partition, "offset",
+                     (json_int_t)letter->offset);
 }
 
 static void say_undelivered(struct sending *sending)

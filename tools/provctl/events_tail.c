@@ -1,3 +1,4 @@
+/* `provctl events tail`: the records of a topic as they come, with filters. */
 #include "events.h"
 
 #include <signal.h>
@@ -137,7 +138,7 @@ static void add_summary(const struct tail *tail, json_t *record)
         message = json_member_z(record, "error");
     if (!status)
         status = json_member_z(value, "action");
-    json_object_update_new(record, json_pack("{ss? ss? ss? ss? ss?}", "kind", kind_of(value),
+    json_object_update_new(record, json_pack("{ss* ss* ss* ss* ss*}", "kind", kind_of(value),
                                              "status", status, "code", code, "event_id",
                                              json_member_z(value, "event_id"), "message", message));
 }

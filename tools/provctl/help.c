@@ -1,3 +1,4 @@
+/* Help texts, made of the tables of commands and options. */
 #include "command.h"
 
 #include <stdio.h>
@@ -134,7 +135,8 @@ void help_print_words(const struct command_group *group, const struct command *c
         put_option_words(out, common_options);
     } else if (group) {
         for (const struct command *row = group->commands; row->group; row++)
-            fprintf(out, "%s\n", row->name ? row->name : "");
+            if (row->name && !(row->flags & COMMAND_HIDDEN))
+                fprintf(out, "%s\n", row->name);
     } else {
         put_group_words(out);
     }

@@ -1,3 +1,4 @@
+/* Options by getopt_long, from the tables of commands. */
 #include "command.h"
 
 #include <assert.h>

@@ -10,7 +10,7 @@ enum {
     COLUMN_GAP = 2,
     CELL_WIDTH_MAX =
         80, /* longer ones are cut, but in the last column: JSON and CSV have them whole */
-    CHARACTER_BYTES_MAX = 8,
+    ESCAPE_BYTES = 4, /* of "\\x1b", the longest that one byte becomes */
 };
 
 #define STYLE_HEAD "\033[1m"
@@ -62,23 +62,24 @@ size_t output_width(const char *z)
 char *output_harmless(const char *z)
 {
     size_t len = strlen(z);
-    char *copy = malloc(4 * len + 1);
-    char *to = copy;
+    struct buffer out;
 
-    assert(copy);
+    buffer_init(&out, ESCAPE_BYTES * len + 1);
     for (size_t i = 0; i < len; i++) {
         unsigned char byte = (unsigned char)z[i];
-        bool is_c1 =
-            byte == 0xC2 && (unsigned char)z[i + 1] >= 0x80 && (unsigned char)z[i + 1] < 0xA0;
+        unsigned char next = (unsigned char)z[i + 1];
+        bool is_c1 = byte == 0xC2 && next >= 0x80 && next < 0xA0;
         if (byte == '\n')
-            to += sprintf(to, "\\n");
-        else if (byte < ' ' || byte == 0x7F || is_c1)
-            to += sprintf(to, "\\x%02x", is_c1 ? (unsigned char)z[++i] : byte);
+            buffer_printf(&out, "\\n");
+        else if (is_c1 || byte < ' ' || byte == 0x7F)
+            buffer_printf(&out, "\\x%02x", is_c1 ? next : byte);
         else
-            *to++ = z[i];
+            buffer_put_char(&out, z[i]);
+        i += is_c1;
     }
-    *to = '\0';
-    return copy;
+    buffer_put_char(&out, '\0');
+    assert(!out.failed);
+    return out.data; /* malloc'ed, so the caller can free it */
 }
 
 /* Cut to CELL_WIDTH_MAX columns. */
@@ -190,6 +191,28 @@ static void put_head(const struct output *output, const struct layout *layout, i
     fputc('\n', output->file);
 }
 
+/* Empty cells at the end of a line are left out. */
+static void put_row(const struct output *output, const struct layout *layout, const json_t *row,
+                    int indent)
+{
+    char *cells[COLUMNS_MAX];
+    size_t used = 0;
+
+    for (size_t i = 0; i < layout->count; i++) {
+        cells[i] = cell_of(row, layout->columns[i]->key, i + 1 < layout->count);
+        if (*cells[i])
+            used = i + 1;
+    }
+    put_spaces(output->file, (size_t)indent);
+    for (size_t i = 0; i < layout->count; i++) {
+        if (i < used)
+            put_cell(output, cells[i], style_of(output, cells[i]), layout->widths[i],
+                     layout->columns[i]->flags & OUTPUT_RIGHT, i + 1 == used);
+        free(cells[i]);
+    }
+    fputc('\n', output->file);
+}
+
 void table_print(struct output *output, const struct output_column *columns, const json_t *rows,
                  int indent)
 {
@@ -199,17 +222,7 @@ void table_print(struct output *output, const struct output_column *columns, con
 
     lay_out(&layout, columns, rows);
     put_head(output, &layout, indent);
-    json_array_foreach(rows, index, row)
-    {
-        put_spaces(output->file, (size_t)indent);
-        for (size_t i = 0; i < layout.count; i++) {
-            char *cell = cell_of(row, layout.columns[i]->key, i + 1 < layout.count);
-            put_cell(output, cell, style_of(output, cell), layout.widths[i],
-                     layout.columns[i]->flags & OUTPUT_RIGHT, i + 1 == layout.count);
-            free(cell);
-        }
-        fputc('\n', output->file);
-    }
+    json_array_foreach(rows, index, row) put_row(output, &layout, row, indent);
 }
 
 /* --- documents ----------------------------------------------------------------------------------
