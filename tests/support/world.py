@@ -6,7 +6,9 @@
 import contextlib
 import dataclasses
 import itertools
+import pathlib
 import shutil
+import tempfile
 import uuid
 
 import pytest
@@ -37,6 +39,8 @@ class World:
         self.kafka = Kafka(stack.brokers)
         self.topics = self.kafka.create_topics(partitions)
         self._closing.callback(self.kafka.delete, self.topics.all())
+        self.schemas = pathlib.Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="provd-schemas-")))
+        shutil.copytree(SCHEMAS / "history" / "ProvisioningEvent", self.schemas, dirs_exist_ok=True)
         self.framing = framing
         self.settings = {**self.base_settings(), **(settings or {})}
         self.environment = environment
@@ -57,7 +61,7 @@ class World:
             "kafka.topics.changes": topics.changes,
             "kafka.topics.dlq": topics.dlq,
             "database.url": self.database.url_as("provd"),
-            "schemas.directory": str(SCHEMAS / "history" / "ProvisioningEvent"),
+            "schemas.directory": str(self.schemas),
         }
 
     # --- the worker ---------------------------------------------------------------------------------------------------
@@ -101,6 +105,12 @@ class World:
             shutil.rmtree(worker.folder)
 
     # --- traffic ------------------------------------------------------------------------------------------------------
+
+    def add_schema(self, schema):
+        """Puts a schema into the directory that the worker reads, as an operator would."""
+        fresh = self.schemas / f"{schema.fingerprint:016x}.new"
+        fresh.write_text(schema.text, encoding="utf-8")
+        fresh.rename(fresh.with_suffix(".avsc"))
 
     def name(self, stem="user"):
         """An address that nobody has used yet."""
