@@ -12,6 +12,8 @@
 #include "wire/kafka_reader.h"
 #include "wire/kafka_sender.h"
 
+#include <librdkafka/rdkafka.h>
+
 enum { PARTITIONS = 3, NAME_MAX_LEN = 96, KEYED_PARTITIONS = 7 };
 
 static UNUSED_HELPER char events[NAME_MAX_LEN], results[NAME_MAX_LEN], keyed[NAME_MAX_LEN];
@@ -101,10 +103,39 @@ static UNUSED_HELPER int set_up(void **state)
     return 0;
 }
 
+/* The worker has no function for this, and shall have none. */
+static UNUSED_HELPER void delete_topics(void)
+{
+    char why[256];
+    const char *names[] = {events, results, keyed};
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_DeleteTopic_t *topics[3];
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *answers;
+
+    rd_kafka_conf_set(conf, "bootstrap.servers", options.brokers, why, sizeof(why));
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    assert_non_null(rk);
+    answers = rd_kafka_queue_new(rk);
+    for (int i = 0; i < 3; i++) {
+        topics[i] = rd_kafka_DeleteTopic_new(names[i]);
+    }
+    rd_kafka_DeleteTopics(rk, topics, 3, NULL, answers);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(answers, WAIT_MS);
+    assert_non_null(event);
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteTopic_destroy_array(topics, 3);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_destroy(rk);
+}
+
 static UNUSED_HELPER int tear_down(void **state)
 {
     (void)state;
-    arena_close(&arena);
+    if (has_broker()) {
+        delete_topics();
+        arena_close(&arena);
+    }
     return 0;
 }
 
