@@ -41,7 +41,7 @@ def room(path):
         return None
     if len(parts) > 2:
         return parts[1]
-    stem = parts[1].split(".")[0]
+    stem = parts[1].split(".")[0].split("_")[0]  # batch_memory.c is a part of batch
     return stem if stem in RANKS else "top"
 
 

@@ -4,16 +4,16 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "batch_transaction.h"
 #include "domain/kind.h"
 #include "domain/plan.h"
 #include "sql/statements.h"
-#include "stage/batch_transaction.h"
+
 #include "wire/fanout.h"
 #include "wire/ledger.h"
 #include "wire/load.h"
 #include "wire/rows.h"
 
-const char apply_fenced[] = "FENCED";
 const char apply_stale[] = "STALE";
 
 enum {

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stage/apply.h"
-#include "stage/batch_transaction.h"
+#include "batch_transaction.h"
+
+const char apply_fenced[] = "FENCED";
 
 size_t transaction_fences(const struct transaction *t, int32_t *ret_ids)
 {

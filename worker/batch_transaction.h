@@ -1,8 +1,8 @@
 /* A transaction of the apply stage: what it knows and makes, and the two parts of it that are not
  * about rows of the domain: what is remembered of the records (batch_memory.c), and the outputs
  * with the rows of the machinery that go with them (batch_outputs.c). Private to the stage. */
-#ifndef PROVD_STAGE_BATCH_TRANSACTION_H
-#define PROVD_STAGE_BATCH_TRANSACTION_H
+#ifndef PROVD_BATCH_TRANSACTION_H
+#define PROVD_BATCH_TRANSACTION_H
 
 #include "base/status.h"
 #include "batch.h"
@@ -48,6 +48,8 @@ size_t transaction_fences(const struct transaction *t, int32_t *ret_ids);
 
 /* Queues the look-ups in ledger and outcome memory; behind the lock. */
 enum status memory_send(struct transaction *t);
+/* The code of an error: another worker owns a partition of the batch. */
+extern const char apply_fenced[];
 /* Reads the locked fences; FATAL with apply_fenced when another worker owns a partition now. */
 enum status memory_read_fences(struct transaction *t);
 enum status memory_read(struct transaction *t);

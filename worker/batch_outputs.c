@@ -2,7 +2,7 @@
  * with them. */
 #include <string.h>
 
-#include "stage/batch_transaction.h"
+#include "batch_transaction.h"
 
 struct output_source output_source_of(const struct transaction *t, size_t i)
 {
