@@ -27,14 +27,14 @@ static struct usage usage_change(const struct account *before, const struct acco
                           b.messages - a.messages};
 }
 
-/* Quotas are up to 2^63: the sum of a domain that has no limit for it may be beyond that, and stays
- * there. */
+/* Quotas are up to 2^63, so that sums of a few could be beyond. They stay at the ends of 0 to 2^63 - 1: above
+ * 8 EiB the count is no longer exact, until an event for the domain itself counts it afresh. */
 static int64_t sum(int64_t a, int64_t b)
 {
     int64_t result;
     if (__builtin_add_overflow(a, b, &result))
-        return a > 0 ? INT64_MAX : -INT64_MAX;
-    return result;
+        return INT64_MAX;
+    return result < 0 ? 0 : result;
 }
 
 static void follow(struct plan *plan, const struct account *account)
