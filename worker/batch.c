@@ -2,6 +2,8 @@
 
 #include "wire/kafka.h"
 
+const char batch_lost[] = "BATCH_LOST";
+
 void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max)
 {
     *batch = (struct batch){.count_max = count_max};

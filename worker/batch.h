@@ -98,6 +98,10 @@ struct batch {
     struct output *outputs;
 };
 
+/* The code of an error of any stage: the batch is not ours any more, or cannot be gone on with.
+ * Drop it, and ask the fence where to read again. */
+extern const char batch_lost[];
+
 /* Arena and arrays for up to `count_max` records; memory comes with use. */
 void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max);
 /* Gives messages and metadata back and forgets everything; ready for the next records. */

@@ -6,8 +6,6 @@
 
 #include "batch_transaction.h"
 
-const char apply_fenced[] = "FENCED";
-
 size_t transaction_fences(const struct transaction *t, int32_t *ret_ids)
 {
     size_t count = 0;
@@ -56,7 +54,7 @@ static enum status check_epochs(struct transaction *t)
     for (size_t s = 0; s < t->batch->source_count; s++) {
         const struct partition *partition = t->batch->sources[s].partition;
         if (t->touches[s] && t->fences[s].owner_epoch != partition->epoch)
-            return error_set(t->err, STATUS_FATAL, apply_fenced,
+            return error_set(t->err, STATUS_FATAL, batch_lost,
                              "partition %d has another owner now: nothing of this batch is applied",
                              partition->partition);
     }

@@ -48,9 +48,7 @@ size_t transaction_fences(const struct transaction *t, int32_t *ret_ids);
 
 /* Queues the look-ups in ledger and outcome memory; behind the lock. */
 enum status memory_send(struct transaction *t);
-/* The code of an error: another worker owns a partition of the batch. */
-extern const char apply_fenced[];
-/* Reads the locked fences; FATAL with apply_fenced when another worker owns a partition now. */
+/* Reads the locked fences; FATAL with batch_lost when another worker owns a partition now. */
 enum status memory_read_fences(struct transaction *t);
 enum status memory_read(struct transaction *t);
 /* Says for each record what is known of it; what was a dead letter stays one. */

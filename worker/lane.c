@@ -281,7 +281,7 @@ static const struct step publish_step = {"publish", STAGE_PUBLISH, run_publish};
 /* These are not cured by waiting: the batch is dropped, or goes back. */
 static bool is_final(const struct error *err)
 {
-    return strcmp(err->code, apply_fenced) == 0 || strcmp(err->code, apply_stale) == 0;
+    return strcmp(err->code, batch_lost) == 0 || strcmp(err->code, apply_stale) == 0;
 }
 
 static enum status finish_publish(struct lane *lane, struct error *err);
@@ -446,7 +446,7 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
         batch_reset(batch);
     }
     lane->in_flight = NULL;
-    return error_set(err, STATUS_RETRY, apply_fenced,
+    return error_set(err, STATUS_RETRY, batch_lost,
                      "a batch needs more memory than batch.memory_max: going on with at most %zu "
                      "events",
                      lane->batch->count_max);
@@ -507,7 +507,7 @@ static enum status loop(struct lane *lane, struct error *err)
         status = reassign_when_due(lane, err);
         if (status == STATUS_OK)
             status = guarded_turn(lane, err);
-        if (status != STATUS_OK && strcmp(err->code, apply_fenced) == 0) {
+        if (status != STATUS_OK && strcmp(err->code, batch_lost) == 0) {
             const struct error cause = *err;
             status = start_over(lane, &cause, err);
         } else if (status == STATUS_RETRY && !stop_asked) {

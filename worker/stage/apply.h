@@ -34,10 +34,9 @@ void apply_close(struct apply *apply);
 /* Applies records [0, count) and fills outcomes and outputs. RETRY: nothing is known to be
  * committed; run it again (on a connection that is opened again by itself). A record that the
  * database refuses becomes a dead letter, after the batch was unrolled to find it; its neighbours
- * are applied. STATUS_FATAL with the code APPLY_FENCED: another worker owns a partition now; drop
+ * are applied. STATUS_FATAL with the code BATCH_LOST: another worker owns a partition now; drop
  * the batch. */
 enum status apply_run(struct apply *apply, struct batch *batch, struct error *err);
-extern const char apply_fenced[]; /* "FENCED" */
 /* VerifyPassword compared against a hash that has changed meanwhile: back to prepare. RETRY. */
 extern const char apply_stale[]; /* "STALE" */
 

@@ -103,8 +103,15 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
     while (!is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
-        enum status status = kafka_consume(consume->consumer, timeout_ms, &message, NULL, err);
+        int32_t partition = -1;
+        enum status status =
+            kafka_consume(consume->consumer, timeout_ms, &message, &partition, err);
         drop_if_stale(consume, batch, &generation);
+        if (status == STATUS_RETRY && batch->count)
+            return STATUS_OK; /* nothing is lost: what is there goes on, the trouble shows again */
+        if (status == STATUS_FATAL && partition >= 0)
+            return error_set(err, STATUS_RETRY, batch_lost,
+                             "partition %d: the next offset is not in the log any more", partition);
         if (status != STATUS_OK)
             return status;
         had_one = message != NULL;

@@ -6,8 +6,6 @@
 #include "base/failpoint.h"
 #include "wire/dead_letter.h"
 
-const char publish_fenced[] = "FENCED";
-
 enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
 
 enum status publish_connect(struct publish *publish, struct error *err)
@@ -242,7 +240,7 @@ static bool try_again(struct publish *publish, enum kafka_verdict verdict, enum 
         recycle(publish);
     if (verdict == KAFKA_ABORT)
         return true;
-    *status = error_set(err, STATUS_RETRY, publish_fenced,
+    *status = error_set(err, STATUS_RETRY, batch_lost,
                         "the consumer group has moved on: the new owner publishes this batch");
     return false;
 }

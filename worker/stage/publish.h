@@ -27,12 +27,11 @@ void publish_close(struct publish *publish);
  * publish_give_up. */
 void publish_begin(struct publish *publish, struct batch *batch);
 /* Commits them with the source offsets, however often Kafka makes it try again from memory; also
- * what did not begin. RETRY: Kafka is away; run it again. RETRY with the code PUBLISH_FENCED: the
+ * what did not begin. RETRY: Kafka is away; run it again. RETRY with the code BATCH_LOST: the
  * group has moved on, drop the batch and restart the consumer; whoever owns the partitions
  * publishes the stored results. */
 enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err);
 /* Aborts what was begun: its batch will be read again. */
 void publish_give_up(struct publish *publish);
-extern const char publish_fenced[]; /* "FENCED" */
 
 #endif
