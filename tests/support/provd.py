@@ -129,13 +129,17 @@ class Worker:
     def stop(self, limit_s=STOP_LIMIT_S):
         """SIGTERM; returns the exit code. A worker that is not running is fine."""
         if self.is_running():
-            self.process.send_signal(signal.SIGTERM)
+            self.ask_to_stop()
             try:
                 self.process.wait(limit_s)
             except subprocess.TimeoutExpired:
                 self.destroy()
                 raise AssertionError(f"provd did not stop within {limit_s:g} s:\n{self.log_tail()}") from None
         return self.process.returncode if self.process else None
+
+    def ask_to_stop(self):
+        if self.is_running():
+            self.process.send_signal(signal.SIGTERM)
 
     def destroy(self):
         """SIGKILL for the parent and its lanes."""

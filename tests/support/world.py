@@ -199,6 +199,8 @@ class MakeWorld:
         return self.made[-1]
 
     def close(self):
+        for worker in (worker for world in self.made for worker in world.workers):
+            worker.ask_to_stop()  # all at once: each waits for its own
         with contextlib.ExitStack() as closing:
             for world in self.made:
                 closing.callback(world.close)
