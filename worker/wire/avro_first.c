@@ -1,7 +1,7 @@
 /* Reading stored results back, for what a DUPLICATE says of the first one. They are our own bytes,
  * perhaps written by an earlier version: read with the schema that their framing names, fields by
  * name. */
-#include "wire/avro_encode.h"
+#include "wire/avro_outputs.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,385 +1,292 @@
-/* A ProvisioningResult from what is known of an outcome. */
-#include "wire/avro_encode.h"
+/* A ProvisioningResult from what is known of an outcome: the row below, and where its fields come
+ * from. */
+#include "wire/avro_outputs.h"
 
 #include "domain/account.h"
 #include "domain/change.h"
 #include "wire/schemas_embedded.h"
 
-#include <stdlib.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-enum result_field {
-    RESULT_ID,
-    RESULT_EVENT_ID,
-    RESULT_KIND,
-    RESULT_STATUS,
-    RESULT_FINAL,
-    RESULT_INDEX,
-    RESULT_MODE,
-    RESULT_CODE,
-    RESULT_MESSAGE,
-    RESULT_RETRYABLE,
-    RESULT_CONTEXT,
-    RESULT_CORRELATION_ID,
-    RESULT_OCCURRED_AT,
-    RESULT_APPLIED_AT,
-    RESULT_WORKER,
-    RESULT_SOURCE,
-    RESULT_FIRST_SEEN,
-    RESULT_REPUBLISHED,
-    RESULT_ACCOUNT_UUID,
-    RESULT_ACCOUNT_ID,
-    RESULT_SERVICES,
-    RESULT_VERSION_BEFORE,
-    RESULT_VERSION_AFTER,
-    RESULT_ITEMS_TOTAL,
-    RESULT_ITEMS_APPLIED,
-    RESULT_ITEMS_UNCHANGED,
-    RESULT_ITEMS_REJECTED,
-    RESULT_ITEMS,
-    RESULT_CHANGES,
-    RESULT_GENERATED_PASSWORD,
-    RESULT_FIELD_COUNT
+struct first_seen_row {
+    struct text topic;
+    int64_t partition, offset;
+    int64_t status;
+    struct text code;
+    int64_t applied_at;
+    struct text worker;
 };
 
-static const char *const result_names[RESULT_FIELD_COUNT] = {
-    [RESULT_ID] = "result_id",
-    [RESULT_EVENT_ID] = "event_id",
-    [RESULT_KIND] = "kind",
-    [RESULT_STATUS] = "status",
-    [RESULT_FINAL] = "final",
-    [RESULT_INDEX] = "index",
-    [RESULT_MODE] = "mode",
-    [RESULT_CODE] = "code",
-    [RESULT_MESSAGE] = "message",
-    [RESULT_RETRYABLE] = "retryable",
-    [RESULT_CONTEXT] = "context",
-    [RESULT_CORRELATION_ID] = "correlation_id",
-    [RESULT_OCCURRED_AT] = "occurred_at",
-    [RESULT_APPLIED_AT] = "applied_at",
-    [RESULT_WORKER] = "worker",
-    [RESULT_SOURCE] = "source",
-    [RESULT_FIRST_SEEN] = "first_seen",
-    [RESULT_REPUBLISHED] = "republished",
-    [RESULT_ACCOUNT_UUID] = "account_uuid",
-    [RESULT_ACCOUNT_ID] = "account_id",
-    [RESULT_SERVICES] = "services",
-    [RESULT_VERSION_BEFORE] = "version_before",
-    [RESULT_VERSION_AFTER] = "version_after",
-    [RESULT_ITEMS_TOTAL] = "items_total",
-    [RESULT_ITEMS_APPLIED] = "items_applied",
-    [RESULT_ITEMS_UNCHANGED] = "items_unchanged",
-    [RESULT_ITEMS_REJECTED] = "items_rejected",
-    [RESULT_ITEMS] = "items",
-    [RESULT_CHANGES] = "changes",
-    [RESULT_GENERATED_PASSWORD] = "generated_password",
+struct service_row {
+    int64_t service, id;
 };
 
-enum { SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET, SOURCE_FIELD_COUNT };
-static const char *const source_names[] = {"topic", "partition", "offset"};
-
-enum {
-    FIRST_TOPIC,
-    FIRST_PARTITION,
-    FIRST_OFFSET,
-    FIRST_STATUS,
-    FIRST_CODE,
-    FIRST_APPLIED_AT,
-    FIRST_WORKER,
-    FIRST_FIELD_COUNT
-};
-static const char *const first_names[] = {
-    "topic", "partition", "offset", "status", "code", "applied_at", "worker",
+struct item_row {
+    struct text object;
+    int64_t status;
+    struct text code, message;
 };
 
-enum { SERVICE_NAME, SERVICE_ID, SERVICE_FIELD_COUNT };
-static const char *const service_field_names[] = {"service", "id"};
-
-enum { ITEM_OBJECT, ITEM_STATUS, ITEM_CODE, ITEM_MESSAGE, ITEM_FIELD_COUNT };
-static const char *const item_names[] = {"object", "status", "code", "message"};
-
-enum { OBJECT_TYPE, OBJECT_ID, OBJECT_UUID, OBJECT_ACTION, OBJECT_FIELDS, OBJECT_FIELD_COUNT };
-static const char *const object_names[] = {
-    "object_type", "object_id", "object_uuid", "action", "fields",
+struct diff_row {
+    struct text name, before, after;
 };
 
-enum { DIFF_NAME, DIFF_BEFORE, DIFF_AFTER, DIFF_FIELD_COUNT };
-static const char *const diff_names[] = {"name", "before", "after"};
-
-enum { GENERATED_KEY_ID, GENERATED_CIPHERTEXT, GENERATED_FIELD_COUNT };
-static const char *const generated_names[] = {"key_id", "ciphertext"};
-
-enum { ENUM_WORDS_MAX = 16 };
-
-struct result_output {
-    struct output output;
-    avro_value_t fields[RESULT_FIELD_COUNT];
-    size_t source[SOURCE_FIELD_COUNT], first[FIRST_FIELD_COUNT], service[SERVICE_FIELD_COUNT],
-        item[ITEM_FIELD_COUNT], object[OBJECT_FIELD_COUNT], diff[DIFF_FIELD_COUNT],
-        generated[GENERATED_FIELD_COUNT];
-    int statuses[ENUM_WORDS_MAX], modes[ENUM_WORDS_MAX], services[ENUM_WORDS_MAX],
-        actions[ENUM_WORDS_MAX];
+struct object_row {
+    struct text object_type, object_id, object_uuid;
+    int64_t action;
+    struct list fields; /* of struct diff_row */
 };
 
-static enum status resolve_records(struct result_output *r, avro_schema_t schema, struct error *err)
+struct generated_row {
+    struct text key_id, ciphertext;
+};
+
+struct result_row {
+    struct text result_id, event_id, kind;
+    int64_t status;
+    bool final;
+    int64_t index, mode;
+    struct text code, message;
+    bool retryable;
+    struct text context, correlation_id;
+    int64_t occurred_at, applied_at;
+    struct text worker;
+    struct coordinates_row source;
+    const struct first_seen_row *first_seen;
+    bool republished;
+    struct text account_uuid;
+    int64_t account_id;
+    struct list services; /* of struct service_row */
+    int64_t version_before, version_after;
+    int64_t items_total, items_applied, items_unchanged, items_rejected;
+    struct list items;   /* of struct item_row */
+    struct list changes; /* of struct object_row */
+    const struct generated_row *generated_password;
+};
+
+static const struct slot first_seen_slots[] = {
+    SLOT(first_seen_row, topic, SLOT_TEXT),
+    SLOT(first_seen_row, partition, SLOT_INT),
+    SLOT(first_seen_row, offset, SLOT_INT),
+    SLOT(first_seen_row, status, SLOT_ENUM, .words = outcome_status_names),
+    SLOT(first_seen_row, code, SLOT_TEXT),
+    SLOT(first_seen_row, applied_at, SLOT_INT),
+    SLOT(first_seen_row, worker, SLOT_TEXT),
+    {.type = SLOT_END},
+};
+
+static const struct slot service_slots[] = {
+    SLOT(service_row, service, SLOT_ENUM, .words = service_names),
+    SLOT(service_row, id, SLOT_INT),
+    {.type = SLOT_END},
+};
+
+static const struct slot item_slots[] = {
+    SLOT(item_row, object, SLOT_TEXT),
+    SLOT(item_row, status, SLOT_ENUM, .words = outcome_status_names),
+    SLOT(item_row, code, SLOT_TEXT),
+    SLOT(item_row, message, SLOT_TEXT),
+    {.type = SLOT_END},
+};
+
+static const struct slot diff_slots[] = {
+    SLOT(diff_row, name, SLOT_TEXT),
+    SLOT(diff_row, before, SLOT_TEXT),
+    SLOT(diff_row, after, SLOT_TEXT),
+    {.type = SLOT_END},
+};
+
+static const struct slot object_slots[] = {
+    SLOT(object_row, object_type, SLOT_TEXT),
+    SLOT(object_row, object_id, SLOT_TEXT),
+    SLOT(object_row, object_uuid, SLOT_TEXT),
+    SLOT(object_row, action, SLOT_ENUM, .words = change_action_names),
+    SLOT(object_row, fields, SLOT_LIST, .slots = diff_slots, .size = sizeof(struct diff_row)),
+    {.type = SLOT_END},
+};
+
+static const struct slot generated_slots[] = {
+    SLOT(generated_row, key_id, SLOT_TEXT),
+    SLOT(generated_row, ciphertext, SLOT_BYTES),
+    {.type = SLOT_END},
+};
+
+static const struct slot result_slots[] = {
+    SLOT(result_row, result_id, SLOT_TEXT),
+    SLOT(result_row, event_id, SLOT_TEXT),
+    SLOT(result_row, kind, SLOT_TEXT),
+    SLOT(result_row, status, SLOT_ENUM, .words = outcome_status_names),
+    SLOT(result_row, final, SLOT_BOOL),
+    SLOT(result_row, index, SLOT_INT),
+    SLOT(result_row, mode, SLOT_ENUM, .words = mode_names),
+    SLOT(result_row, code, SLOT_TEXT),
+    SLOT(result_row, message, SLOT_TEXT),
+    SLOT(result_row, retryable, SLOT_BOOL),
+    SLOT(result_row, context, SLOT_TEXT),
+    SLOT(result_row, correlation_id, SLOT_TEXT),
+    SLOT(result_row, occurred_at, SLOT_INT),
+    SLOT(result_row, applied_at, SLOT_INT),
+    SLOT(result_row, worker, SLOT_TEXT),
+    SLOT(result_row, source, SLOT_RECORD, .slots = coordinates_slots),
+    SLOT(result_row, first_seen, SLOT_OPTIONAL, .slots = first_seen_slots),
+    SLOT(result_row, republished, SLOT_BOOL),
+    SLOT(result_row, account_uuid, SLOT_TEXT),
+    SLOT(result_row, account_id, SLOT_INT),
+    SLOT(result_row, services, SLOT_LIST, .slots = service_slots,
+         .size = sizeof(struct service_row)),
+    SLOT(result_row, version_before, SLOT_INT),
+    SLOT(result_row, version_after, SLOT_INT),
+    SLOT(result_row, items_total, SLOT_INT),
+    SLOT(result_row, items_applied, SLOT_INT),
+    SLOT(result_row, items_unchanged, SLOT_INT),
+    SLOT(result_row, items_rejected, SLOT_INT),
+    SLOT(result_row, items, SLOT_LIST, .slots = item_slots, .size = sizeof(struct item_row)),
+    SLOT(result_row, changes, SLOT_LIST, .slots = object_slots, .size = sizeof(struct object_row)),
+    SLOT(result_row, generated_password, SLOT_OPTIONAL, .slots = generated_slots),
+    {.type = SLOT_END},
+};
+
+enum status result_writer_open(struct record_writer **ret_writer, struct error *err)
 {
-    avro_schema_t object = schema_below(schema, "changes");
-    const struct {
-        avro_schema_t record;
-        const char *const *names;
-        size_t count;
-        size_t *indexes;
-    } records[] = {
-        {schema_below(schema, "source"), source_names, COUNT(source_names), r->source},
-        {schema_below(schema, "first_seen"), first_names, COUNT(first_names), r->first},
-        {schema_below(schema, "services"), service_field_names, COUNT(service_field_names),
-         r->service},
-        {schema_below(schema, "items"), item_names, COUNT(item_names), r->item},
-        {object, object_names, COUNT(object_names), r->object},
-        {schema_below(object, "fields"), diff_names, COUNT(diff_names), r->diff},
-        {schema_below(schema, "generated_password"), generated_names, COUNT(generated_names),
-         r->generated},
-    };
-
-    for (size_t i = 0; i < COUNT(records); i++) {
-        enum status status = record_indexes(records[i].record, records[i].names, records[i].count,
-                                            records[i].indexes, err);
-
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
+    return record_writer_open(ret_writer, schema_provisioning_result, result_slots, err);
 }
 
-static enum status resolve_enums(struct result_output *r, avro_schema_t schema, struct error *err)
-{
-    const struct {
-        avro_schema_t symbols;
-        const char *const *words;
-        int *indexes;
-    } enums[] = {
-        {schema_below(schema, "status"), outcome_status_names, r->statuses},
-        {schema_below(schema, "mode"), mode_names, r->modes},
-        {schema_below(schema_below(schema, "services"), "service"), service_names, r->services},
-        {schema_below(schema_below(schema, "changes"), "action"), change_action_names, r->actions},
-    };
-
-    for (size_t i = 0; i < COUNT(enums); i++) {
-        enum status status = enum_indexes(enums[i].symbols, enums[i].words, enums[i].indexes, err);
-
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-enum status result_output_open(struct result_output **ret_output, struct error *err)
-{
-    struct result_output *r = calloc(1, sizeof *r);
-    enum status status;
-
-    if (r == NULL)
-        return error_set(err, STATUS_FATAL, NULL, "avro: out of memory");
-    *ret_output = r;
-    status = output_open(&r->output, "ProvisioningResult", schema_provisioning_result, err);
-    if (status == STATUS_OK)
-        status = output_fields(&r->output, result_names, RESULT_FIELD_COUNT, r->fields, err);
-    if (status == STATUS_OK)
-        status = resolve_records(r, r->output.schema, err);
-    if (status == STATUS_OK)
-        status = resolve_enums(r, r->output.schema, err);
-    return status;
-}
-
-void result_output_close(struct result_output *output)
-{
-    if (output == NULL)
-        return;
-    output_close(&output->output);
-    free(output);
-}
-
-/* --- filling ------------------------------------------------------------------------------------
+/* --- filling the row ----------------------------------------------------------------------------
  */
 
-static void put_event(struct result_output *r, const struct event *event)
+static void fill_event(struct result_row *row, const struct event *event)
 {
-    avro_value_t *fields = r->fields;
-
-    put_text(&fields[RESULT_EVENT_ID], event->event_id_text);
-    put_text(&fields[RESULT_KIND], event->kind_name);
-    put_enum(&fields[RESULT_MODE],
-             r->modes[event->mode == MODE_DRY_RUN ? MODE_DRY_RUN : MODE_APPLY]);
-    put_text(&fields[RESULT_CONTEXT], event->context);
-    put_text(&fields[RESULT_CORRELATION_ID], event->correlation_id);
-    put_int(&fields[RESULT_OCCURRED_AT], event->occurred_at);
+    row->event_id = event->event_id_text;
+    row->kind = event->kind_name;
+    row->mode = event->mode == MODE_DRY_RUN ? MODE_DRY_RUN : MODE_APPLY;
+    row->context = event->context;
+    row->correlation_id = event->correlation_id;
+    row->occurred_at = event->occurred_at;
 }
 
-static void put_verdict(struct result_output *r, const struct outcome *outcome)
+static void fill_verdict(struct result_row *row, const struct outcome *outcome)
 {
-    avro_value_t *fields = r->fields;
-    bool is_final = outcome->status != OUTCOME_PARKED && outcome->status != OUTCOME_HELD;
-
-    put_enum(&fields[RESULT_STATUS], r->statuses[outcome->status]);
-    put_bool(&fields[RESULT_FINAL], is_final);
-    put_int(&fields[RESULT_INDEX], 0);
-    put_z(&fields[RESULT_CODE], code_name(outcome->code));
-    put_text(&fields[RESULT_MESSAGE], outcome->message);
-    put_bool(&fields[RESULT_RETRYABLE],
-             outcome->status == OUTCOME_FAILED || code_is_retryable(outcome->code));
+    row->status = outcome->status;
+    row->final = outcome->status != OUTCOME_PARKED && outcome->status != OUTCOME_HELD;
+    row->index = 0;
+    row->code = text_from(code_name(outcome->code));
+    row->message = outcome->message;
+    row->retryable = outcome->status == OUTCOME_FAILED || code_is_retryable(outcome->code);
 }
 
-static void put_source(struct result_output *r, const struct source *source)
-{
-    avro_value_t *record = &r->fields[RESULT_SOURCE];
-    avro_value_t topic = value_field(record, r->source[SOURCE_TOPIC]);
-    avro_value_t partition = value_field(record, r->source[SOURCE_PARTITION]);
-    avro_value_t offset = value_field(record, r->source[SOURCE_OFFSET]);
-
-    put_text(&topic, source->topic);
-    put_int(&partition, source->partition);
-    put_int(&offset, source->offset);
-}
-
-static int status_symbol(const struct result_output *r, struct text name)
+static int64_t status_number(struct text name)
 {
     for (int i = 0; outcome_status_names[i] != NULL; i++)
         if (text_equal_z(name, outcome_status_names[i]))
-            return r->statuses[i];
-    return -1;
+            return i;
+    return ENUM_UNKNOWN;
 }
 
 /* What is known of the first event: from the ledger, or from the same batch. */
-static struct first_result first_of(const struct result_facts *facts)
+static struct first_seen_row first_seen_of(const struct result_facts *facts)
 {
-    const struct outcome *first = facts->outcome->first_outcome;
-    struct first_result none = {.applied_at = INT_NULL};
-
-    if (facts->first != NULL)
-        return *facts->first;
-    if (first == NULL)
-        return none;
-    return (struct first_result){
-        .status = text_from(outcome_status_names[first->status]),
-        .code = text_from(code_name(first->code)),
-        .applied_at = facts->applied_at,
-        .worker = facts->worker,
+    const struct outcome *in_batch = facts->outcome->first_outcome;
+    struct first_seen_row row = {
+        .topic = facts->first_seen.topic,
+        .partition = facts->first_seen.partition,
+        .offset = facts->first_seen.offset,
+        .status = ENUM_UNKNOWN,
+        .applied_at = INT_NULL,
     };
+
+    if (facts->first != NULL) {
+        row.status = status_number(facts->first->status);
+        row.code = facts->first->code;
+        row.applied_at = facts->first->applied_at;
+        row.worker = facts->first->worker;
+    } else if (in_batch != NULL) {
+        row.status = in_batch->status;
+        row.code = text_from(code_name(in_batch->code));
+        row.applied_at = facts->applied_at;
+        row.worker = facts->worker;
+    }
+    return row;
 }
 
-static void put_first_seen(struct result_output *r, const struct result_facts *facts)
+/* `services` has room for all. */
+static void fill_remembered(struct result_row *row, struct service_row *services,
+                            const struct first_result *first, struct arena *arena)
 {
-    bool is_duplicate = facts->outcome->status == OUTCOME_DUPLICATE;
-    avro_value_t branch;
-    avro_value_t *record = put_record(&r->fields[RESULT_FIRST_SEEN], is_duplicate, &branch);
-    struct first_result first;
-    avro_value_t fields[FIRST_FIELD_COUNT];
-
-    if (record == NULL)
-        return;
-    first = first_of(facts);
-    for (size_t i = 0; i < FIRST_FIELD_COUNT; i++)
-        fields[i] = value_field(record, r->first[i]);
-    put_text(&fields[FIRST_TOPIC], facts->first_seen.topic);
-    put_int(&fields[FIRST_PARTITION], facts->first_seen.partition);
-    put_int(&fields[FIRST_OFFSET], facts->first_seen.offset);
-    put_enum(&fields[FIRST_STATUS], status_symbol(r, first.status));
-    put_text(&fields[FIRST_CODE], first.code);
-    put_int(&fields[FIRST_APPLIED_AT], first.applied_at);
-    put_text(&fields[FIRST_WORKER], first.worker);
-}
-
-static void put_service(struct result_output *r, size_t service, int64_t id)
-{
-    avro_value_t item = value_append(&r->fields[RESULT_SERVICES]);
-    avro_value_t name = value_field(&item, r->service[SERVICE_NAME]);
-    avro_value_t number = value_field(&item, r->service[SERVICE_ID]);
-
-    put_enum(&name, r->services[service]);
-    put_int(&number, id);
-}
-
-static void put_remembered_account(struct result_output *r, const struct first_result *first,
-                                   struct arena *arena)
-{
-    put_uuid(&r->fields[RESULT_ACCOUNT_UUID], &first->account_uuid, arena);
-    put_int(&r->fields[RESULT_ACCOUNT_ID], first->account_id);
-    put_int(&r->fields[RESULT_VERSION_BEFORE], first->version_before);
-    put_int(&r->fields[RESULT_VERSION_AFTER], first->version_after);
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
+    row->account_uuid = uuid_text(&first->account_uuid, arena);
+    row->account_id = first->account_id;
+    row->version_before = first->version_before;
+    row->version_after = first->version_after;
+    for (int i = 0; i < SERVICE_COUNT; i++)
         if (first->service_ids[i] != INT_NULL)
-            put_service(r, i, first->service_ids[i]);
+            services[row->services.count++] = (struct service_row){i, first->service_ids[i]};
 }
 
-static void put_account(struct result_output *r, const struct outcome *outcome, struct arena *arena)
+static void fill_account(struct result_row *row, struct service_row *services,
+                         const struct outcome *outcome, struct arena *arena)
 {
     const struct account *account = outcome->account;
 
-    put_uuid(&r->fields[RESULT_ACCOUNT_UUID], account != NULL ? &account->uuid : &UUID_NIL, arena);
-    put_int(&r->fields[RESULT_ACCOUNT_ID], account != NULL ? account->account_id : INT_NULL);
-    put_int(&r->fields[RESULT_VERSION_BEFORE], outcome->version_before);
-    put_int(&r->fields[RESULT_VERSION_AFTER], outcome->version_after);
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
+    row->account_uuid = account != NULL ? uuid_text(&account->uuid, arena) : TEXT_NULL;
+    row->account_id = account != NULL ? account->account_id : INT_NULL;
+    row->version_before = outcome->version_before;
+    row->version_after = outcome->version_after;
+    for (int i = 0; i < SERVICE_COUNT; i++)
         if (outcome->services[i] != NULL)
-            put_service(r, i, outcome->services[i]->service_id);
-}
-
-static void put_item(struct result_output *r, const struct outcome_item *item)
-{
-    avro_value_t record = value_append(&r->fields[RESULT_ITEMS]);
-    avro_value_t object = value_field(&record, r->item[ITEM_OBJECT]);
-    avro_value_t status = value_field(&record, r->item[ITEM_STATUS]);
-    avro_value_t code = value_field(&record, r->item[ITEM_CODE]);
-    avro_value_t message = value_field(&record, r->item[ITEM_MESSAGE]);
-
-    put_text(&object, item->object);
-    put_enum(&status, r->statuses[item->status]);
-    put_z(&code, code_name(item->code));
-    put_text(&message, item->message);
+            services[row->services.count++] =
+                (struct service_row){i, outcome->services[i]->service_id};
 }
 
 /* Counts are null when the event was about one object. */
-static void put_items(struct result_output *r, const struct outcome_items *items)
+static void fill_items(struct result_row *row, const struct outcome_items *items,
+                       struct arena *arena)
 {
     bool is_fanout = items->total > 0 || items->count > 0;
+    size_t count = items->count < OUTCOME_ITEMS_SHOWN_MAX ? items->count : OUTCOME_ITEMS_SHOWN_MAX;
+    struct item_row *rows = ARENA_ARRAY(arena, struct item_row, count);
 
-    put_int(&r->fields[RESULT_ITEMS_TOTAL], is_fanout ? items->total : INT_NULL);
-    put_int(&r->fields[RESULT_ITEMS_APPLIED], is_fanout ? items->applied : INT_NULL);
-    put_int(&r->fields[RESULT_ITEMS_UNCHANGED], is_fanout ? items->unchanged : INT_NULL);
-    put_int(&r->fields[RESULT_ITEMS_REJECTED], is_fanout ? items->rejected : INT_NULL);
-    for (size_t i = 0; i < items->count && i < OUTCOME_ITEMS_SHOWN_MAX; i++)
-        put_item(r, &items->items[i]);
+    row->items_total = is_fanout ? items->total : INT_NULL;
+    row->items_applied = is_fanout ? items->applied : INT_NULL;
+    row->items_unchanged = is_fanout ? items->unchanged : INT_NULL;
+    row->items_rejected = is_fanout ? items->rejected : INT_NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct outcome_item *item = &items->items[i];
+
+        rows[i] = (struct item_row){item->object, item->status, text_from(code_name(item->code)),
+                                    item->message};
+    }
+    row->items = (struct list){rows, count};
 }
 
-static void put_diff(struct result_output *r, avro_value_t *list,
-                     const struct column_change *change, struct arena *arena)
+static struct list diff_of(const struct change *change, struct arena *arena)
 {
-    avro_value_t record = value_append(list);
-    avro_value_t name = value_field(&record, r->diff[DIFF_NAME]);
-    avro_value_t before = value_field(&record, r->diff[DIFF_BEFORE]);
-    avro_value_t after = value_field(&record, r->diff[DIFF_AFTER]);
+    struct diff_row *rows = ARENA_ARRAY(arena, struct diff_row, change->column_count);
 
-    put_z(&name, change->column->name);
-    put_text(&before, cell_text(change->column, &change->before, arena));
-    put_text(&after, cell_text(change->column, &change->after, arena));
+    for (size_t i = 0; i < change->column_count; i++) {
+        const struct column_change *column = &change->columns[i];
+
+        rows[i] = (struct diff_row){
+            .name = text_from(column->column->name),
+            .before = cell_text(column->column, &column->before, arena),
+            .after = cell_text(column->column, &column->after, arena),
+        };
+    }
+    return (struct list){rows, change->column_count};
 }
 
-static void put_change(struct result_output *r, const struct change *change, struct arena *arena)
+static void fill_changes(struct result_row *row, const struct outcome *outcome, struct arena *arena)
 {
-    avro_value_t record = value_append(&r->fields[RESULT_CHANGES]);
-    avro_value_t type = value_field(&record, r->object[OBJECT_TYPE]);
-    avro_value_t id = value_field(&record, r->object[OBJECT_ID]);
-    avro_value_t uuid = value_field(&record, r->object[OBJECT_UUID]);
-    avro_value_t action = value_field(&record, r->object[OBJECT_ACTION]);
-    avro_value_t list = value_field(&record, r->object[OBJECT_FIELDS]);
+    struct object_row *rows = ARENA_ARRAY(arena, struct object_row, outcome->change_count);
 
-    put_z(&type, change->object_type);
-    put_text(&id, change->object_id);
-    put_uuid(&uuid, &change->object_uuid, arena);
-    put_enum(&action, r->actions[change->action]);
-    for (size_t i = 0; i < change->column_count; i++)
-        put_diff(r, &list, &change->columns[i], arena);
+    for (size_t i = 0; i < outcome->change_count; i++) {
+        const struct change *change = &outcome->changes[i];
+
+        rows[i] = (struct object_row){
+            .object_type = text_from(change->object_type),
+            .object_id = change->object_id,
+            .object_uuid = uuid_text(&change->object_uuid, arena),
+            .action = change->action,
+            .fields = diff_of(change, arena),
+        };
+    }
+    row->changes = (struct list){rows, outcome->change_count};
 }
 
 /* The key that the requester named for the password that the worker made. */
@@ -397,51 +304,39 @@ static struct text requester_key_id(const struct event *event)
     return TEXT_NULL;
 }
 
-static void put_generated(struct result_output *r, const struct result_facts *facts)
-{
-    struct text sealed = facts->outcome->generated_password;
-    avro_value_t branch;
-    avro_value_t *record =
-        put_record(&r->fields[RESULT_GENERATED_PASSWORD], sealed.data != NULL, &branch);
-    avro_value_t key_id, ciphertext;
-
-    if (record == NULL)
-        return;
-    key_id = value_field(record, r->generated[GENERATED_KEY_ID]);
-    ciphertext = value_field(record, r->generated[GENERATED_CIPHERTEXT]);
-    put_text(&key_id, requester_key_id(facts->event));
-    put_bytes(&ciphertext, sealed);
-}
-
-static void put_object(struct result_output *r, const struct result_facts *facts,
-                       struct arena *arena)
+void result_write(struct record_writer *writer, const struct result_facts *facts,
+                  struct arena *arena, struct buffer *out)
 {
     const struct outcome *outcome = facts->outcome;
+    const struct outcome *object = outcome->first_outcome ? outcome->first_outcome : outcome;
+    struct service_row services[SERVICE_COUNT];
+    struct first_seen_row first_seen;
+    struct generated_row generated;
+    struct result_row row = {
+        .result_id = uuid_text(&facts->result_id, arena),
+        .source = coordinates_of(&facts->source),
+        .applied_at = facts->applied_at,
+        .worker = facts->worker,
+        .republished = facts->republished,
+        .services.items = services,
+    };
 
+    fill_event(&row, facts->event);
+    fill_verdict(&row, outcome);
     if (facts->first != NULL)
-        put_remembered_account(r, facts->first, arena);
+        fill_remembered(&row, services, facts->first, arena);
     else
-        put_account(r, outcome->first_outcome != NULL ? outcome->first_outcome : outcome, arena);
-    put_items(r, &outcome->items);
-    for (size_t i = 0; i < outcome->change_count; i++)
-        put_change(r, &outcome->changes[i], arena);
-}
-
-void result_output_write(struct result_output *r, const struct result_facts *facts,
-                         struct arena *arena, struct buffer *out)
-{
-    value_clear(&r->fields[RESULT_SERVICES]);
-    value_clear(&r->fields[RESULT_ITEMS]);
-    value_clear(&r->fields[RESULT_CHANGES]);
-    put_uuid(&r->fields[RESULT_ID], &facts->result_id, arena);
-    put_event(r, facts->event);
-    put_verdict(r, facts->outcome);
-    put_source(r, &facts->source);
-    put_first_seen(r, facts);
-    put_int(&r->fields[RESULT_APPLIED_AT], facts->applied_at);
-    put_text(&r->fields[RESULT_WORKER], facts->worker);
-    put_bool(&r->fields[RESULT_REPUBLISHED], facts->republished);
-    put_object(r, facts, arena);
-    put_generated(r, facts);
-    output_write(&r->output, out);
+        fill_account(&row, services, object, arena);
+    fill_items(&row, &outcome->items, arena);
+    fill_changes(&row, outcome, arena);
+    if (outcome->status == OUTCOME_DUPLICATE) {
+        first_seen = first_seen_of(facts);
+        row.first_seen = &first_seen;
+    }
+    if (outcome->generated_password.data != NULL) {
+        generated =
+            (struct generated_row){requester_key_id(facts->event), outcome->generated_password};
+        row.generated_password = &generated;
+    }
+    record_writer_write(writer, &row, out);
 }
