@@ -14,8 +14,8 @@ from support.waiting import wait_until
 DATA, TEMPORARY, UNAVAILABLE, CONFIG_ERROR = 65, 75, 69, 78
 
 
-def result_of(event, message, status="APPLIED", **fields):
-    """A result of the event that lies where the message says, as bytes."""
+def result_of(event, record, status="APPLIED", **fields):
+    """A result of the event that lies where the record does, as bytes."""
     ((kind, _),) = event["payload"].items()
     return single_object(
         RESULT.encode(
@@ -25,7 +25,7 @@ def result_of(event, message, status="APPLIED", **fields):
                 "kind": kind,
                 "status": status,
                 "applied_at": time.time_ns() // 1000,
-                "source": {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()},
+                "source": {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()},
                 **fields,
             }
         ),

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "configuration.h"
 #include "record_json.h"
+#include "story.h"
 #include "wire/kafka_admin.h"
 #include "wire/kafka_reader.h"
 
@@ -136,11 +137,15 @@ static void add_summary(const struct tail *tail, json_t *record)
 
     if (!message)
         message = json_member_z(record, "error");
-    if (!status)
+    json_t *story = tail->source.type == RECORD_CHANGE && value ? story_of_change(value) : NULL;
+    if (story) {
         status = json_member_z(value, "action");
+        message = json_member_z(story, "what");
+    }
     json_object_update_new(record, json_pack("{ss* ss* ss* ss* ss*}", "kind", kind_of(value),
                                              "status", status, "code", code, "event_id",
                                              json_member_z(value, "event_id"), "message", message));
+    json_decref(story);
 }
 
 static bool passes(const struct tail *tail, const json_t *record)

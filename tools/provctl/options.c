@@ -19,7 +19,7 @@ const struct option_row common_options[] = {
     {"config", 'c', "FILE",
      "configuration; default: $PROVD_CONFIG, else /etc/provd/provd.yaml if it is there", false,
      false},
-    {"set", 0, "PATH=VALUE", "one setting, above file and environment; may be repeated", false,
+    {"set", 's', "PATH=VALUE", "one setting, above file and environment; may be repeated", false,
      false},
     {"property", 'X', "NAME=VALUE",
      "a property for librdkafka, as in kafka.client; may be repeated", false, false},

@@ -235,7 +235,14 @@ static bool is_list_of_objects(const json_t *value)
 
 static bool is_section(const json_t *value)
 {
-    return is_list_of_objects(value) || (json_is_object(value) && json_object_size(value) > 0);
+    return is_list_of_objects(value) || json_is_object(value);
+}
+
+/* Empty lists and objects are not worth a line. */
+static bool is_empty(const json_t *value)
+{
+    return (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0);
 }
 
 /* The members of the first object are the columns of a list. */
@@ -254,8 +261,10 @@ static void put_list(struct output *output, const json_t *rows)
     table_print(output, columns, rows, COLUMN_GAP);
 }
 
-static void put_members(struct output *output, const json_t *document, int indent)
+/* Returns whether there was any line. */
+static bool put_members(struct output *output, const json_t *document, int indent)
 {
+    bool is_any = false;
     size_t width = 0;
     const char *key;
     json_t *value;
@@ -265,33 +274,36 @@ static void put_members(struct output *output, const json_t *document, int inden
     json_object_foreach(members, key, value)
     {
         size_t used = output_width(key);
-        if (!is_section(value) && used > width)
+        if (!is_section(value) && !is_empty(value) && used > width)
             width = used;
     }
     json_object_foreach(members, key, value)
     {
-        if (is_section(value))
+        if (is_section(value) || is_empty(value))
             continue;
         char *cell = cell_of(document, key, false);
         put_spaces(output->file, (size_t)indent);
         put_cell(output, key, NULL, width, false, *cell == '\0');
         fprintf(output->file, "%s\n", cell);
         free(cell);
+        is_any = true;
     }
+    return is_any;
 }
 
 void table_print_document(struct output *output, const json_t *document)
 {
     const char *key;
     json_t *value;
+    const char *gap = put_members(output, document, 0) ? "\n" : ""; /* between parts */
 
-    put_members(output, document, 0);
     json_object_foreach((json_t *)(uintptr_t)document, key, value)
     {
-        if (!is_section(value))
+        if (!is_section(value) || is_empty(value))
             continue;
-        fprintf(output->file, "\n%s%s%s\n", output->is_colored ? STYLE_HEAD : "", key,
+        fprintf(output->file, "%s%s%s%s\n", gap, output->is_colored ? STYLE_HEAD : "", key,
                 output->is_colored ? STYLE_END : "");
+        gap = "\n";
         if (json_is_object(value))
             put_members(output, value, COLUMN_GAP);
         else
