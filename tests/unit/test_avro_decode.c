@@ -107,8 +107,7 @@ static struct writer_schema *schema_of(const char *json)
     return schema;
 }
 
-/* --- another library's bytes --------------------------------------------------------------------
- */
+/* --- another library's bytes ------------------------------------------------------------------ */
 
 static void event_of_another_library_is_decoded_whole(void **state)
 {
@@ -207,8 +206,7 @@ static void a_hundred_thousand_mutations_do_no_harm(void **state)
     decode_well(python_schema, (struct text){python_event, python_event_len});
 }
 
-/* --- other versions -----------------------------------------------------------------------------
- */
+/* --- other versions --------------------------------------------------------------------------- */
 
 #define EVENT(fields)                                                                              \
     "{\"type\":\"record\",\"name\":\"ProvisioningEvent\",\"namespace\":\"provd\",\"fields\":["     \
@@ -265,14 +263,17 @@ static void what_an_older_version_lacks_is_null_or_its_fallback(void **state)
 
 static void what_a_newer_version_adds_is_skipped(void **state)
 {
-    struct writer_schema *schema =
-        schema_of(EVENT(
-            FIELD("labels", "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"double\"}"
-                            "}") "," FIELD("seal", "{\"type\":\"fixed\",\"name\":\"Seal\",\"size\":"
-                                                   "3}") "," FIELD("weight", "[\"null\",\"float\"]") "," FIELD(
-                "blob", "\"bytes\"") "," PAYLOAD(COMMAND("DeleteContext",
-                                                         FIELD("because", "\"string\"") "," FIELD(
-                                                             "name", "\"string\"")))));
+    struct writer_schema *schema = schema_of(EVENT(FIELD(
+        "labels",
+        "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"double\"}"
+        "}") "," FIELD("seal",
+                       "{\"type\":\"fixed\",\"name\":\"Seal\",\"size\":"
+                       "3}") "," FIELD("weight",
+                                       "[\"null\",\"float\"]") "," FIELD("blob",
+                                                                         "\"bytes\"") "," PAYLOAD(COMMAND("DeleteContext",
+                                                                                                          FIELD("because", "\"string\"") "," FIELD(
+                                                                                                              "name",
+                                                                                                              "\"string\"")))));
     struct bytes b = {.len = 0};
     struct event *event;
 
@@ -319,17 +320,19 @@ static void a_command_of_a_newer_version_keeps_its_name(void **state)
 
 static void numbers_times_and_words_are_converted(void **state)
 {
-    struct writer_schema *schema =
-        schema_of(EVENT(FIELD("occurred_at", "{\"type\":\"long\",\"logicalType\":\"timestamp-"
-                                             "millis\"}") "," FIELD("expected_version", "\"int\"") "," FIELD(
-            "mode",
-            "\"string\"") "," FIELD("context",
-                                    "\"bytes\"") "," PAYLOAD(COMMAND("CreateAccount",
-                                                                     FIELD("password", "[\"null\","
-                                                                                       "\"string\""
-                                                                                       "]") "," FIELD(
-                                                                         "quota_bytes",
-                                                                         "\"int\"")))));
+    struct writer_schema *schema = schema_of(EVENT(FIELD(
+        "occurred_at",
+        "{\"type\":\"long\",\"logicalType\":\"timestamp-"
+        "millis\"}") "," FIELD("expected_version",
+                               "\"int\"") "," FIELD("mode",
+                                                    "\"string\"") "," FIELD("context",
+                                                                            "\"bytes\"") "," PAYLOAD(COMMAND("CreateAccount",
+                                                                                                             FIELD(
+                                                                                                                 "password",
+                                                                                                                 "[\"null\","
+                                                                                                                 "\"string\""
+                                                                                                                 "]") "," FIELD("quota_bytes",
+                                                                                                                                "\"int\"")))));
     struct bytes b = {.len = 0};
     struct event *event;
     const struct create_account *create;
@@ -463,15 +466,17 @@ static void a_reference_by_uuid_arrives_and_a_broken_one_is_a_fault(void **state
 
 static void lists_and_masks_arrive(void **state)
 {
-    struct writer_schema *schema =
-        schema_of(EVENT(PAYLOAD(COMMAND(
-            "UpdateContext",
-            FIELD("name", "\"string\"") "," FIELD("fields", "{\"type\":\"array\",\"items\":"
-                                                            "\"string\"}") "," FIELD(
-                "default_limits",
-                COMMAND("Limits", FIELD("disabled_protocols",
-                                        "{\"type\":\"array\",\"items\":" ENUM(
-                                            "Protocol", "\"IMAP\",\"POP3\",\"GOPHER\"") "}")))))));
+    struct writer_schema *schema = schema_of(EVENT(PAYLOAD(COMMAND(
+        "UpdateContext",
+        FIELD("name", "\"string\"") "," FIELD(
+            "fields",
+            "{\"type\":\"array\",\"items\":"
+            "\"string\"}") "," FIELD("default_limits",
+                                     COMMAND("Limits",
+                                             FIELD("disabled_protocols",
+                                                   "{\"type\":\"array\",\"items\":" ENUM(
+                                                       "Protocol",
+                                                       "\"IMAP\",\"POP3\",\"GOPHER\"") "}")))))));
     struct bytes b = {.len = 0};
     const struct context_given *given;
     struct event *event;
@@ -522,8 +527,7 @@ static void event_ids_are_cut_between_characters(void **state)
     writer_schema_close(schema);
 }
 
-/* --- poison -------------------------------------------------------------------------------------
- */
+/* --- poison ----------------------------------------------------------------------------------- */
 
 /* One field of that type in front of the payload. */
 static void is_unreadable(const char *type, const char *raw, size_t len, enum code code,
@@ -648,8 +652,7 @@ static void an_empty_value_is_truncated(void **state)
     assert_non_null(strstr(unreadable.message.data, "event.event_id"));
 }
 
-/* --- the payload hash ---------------------------------------------------------------------------
- */
+/* --- the payload hash ------------------------------------------------------------------------- */
 
 static struct event *decode_delete(const char *id, const char *correlation, const char *context,
                                    const char *name, bool newer)

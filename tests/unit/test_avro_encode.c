@@ -322,8 +322,7 @@ static void what_is_no_stored_result_is_not_read(void **state)
         STATUS_FATAL);
 }
 
-/* --- change records -----------------------------------------------------------------------------
- */
+/* --- change records --------------------------------------------------------------------------- */
 
 static const char *change_json(enum change_action action)
 {

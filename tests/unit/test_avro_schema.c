@@ -108,8 +108,7 @@ static void what_is_no_schema_has_no_fingerprint(void **state)
     assert_false(schema_fingerprint(TEXT_NULL, &fingerprint));
 }
 
-/* --- which schemas are accepted -----------------------------------------------------------------
- */
+/* --- which schemas are accepted --------------------------------------------------------------- */
 
 #define EVENT(fields)                                                                              \
     "{\"type\":\"record\",\"name\":\"ProvisioningEvent\",\"namespace\":\"provd\",\"fields\":"      \
@@ -287,8 +286,7 @@ static void a_schema_text_of_megabytes_is_refused(void **state)
     free(json);
 }
 
-/* --- references ---------------------------------------------------------------------------------
- */
+/* --- references ------------------------------------------------------------------------------- */
 
 static json_t *parsed(const char *json)
 {

@@ -119,8 +119,7 @@ static void base64_goes_there_and_back(void **state)
     assert_false(crypto_unbase64(&arena, TEXT_NULL, &bytes));
 }
 
-/* --- keyring ------------------------------------------------------------------------------------
- */
+/* --- keyring ---------------------------------------------------------------------------------- */
 
 struct key_folder {
     char path[64];
@@ -238,8 +237,7 @@ static void sealing_to_no_key_fails(void **state)
     assert_false(crypto_seal((struct text){zeros, KEY_LEN}, TEXT("x"), &arena, &sealed));
 }
 
-/* --- passwords ----------------------------------------------------------------------------------
- */
+/* --- passwords -------------------------------------------------------------------------------- */
 
 static void each_scheme_verifies_what_it_hashed(void **state)
 {

@@ -34,8 +34,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- framing ------------------------------------------------------------------------------------
- */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 static void confluent_prefix_names_an_id(void **state)
 {
@@ -99,8 +98,7 @@ static void what_has_no_frame_is_refused(void **state)
     assert_int_equal(frame.kind, FRAMING_BARE);
 }
 
-/* --- a registry ---------------------------------------------------------------------------------
- */
+/* --- a registry ------------------------------------------------------------------------------- */
 
 #define ABSENT "{\"error_code\":40403,\"message\":\"Schema not found\"}"
 
@@ -448,8 +446,7 @@ static void a_token_is_sent_as_bearer(void **state)
     schemas_close(schemas);
 }
 
-/* --- our own output -----------------------------------------------------------------------------
- */
+/* --- our own output --------------------------------------------------------------------------- */
 
 static void our_framing_is_the_registrys_id(void **state)
 {
@@ -493,8 +490,7 @@ static void our_framing_without_a_registry_is_the_fingerprint(void **state)
     schemas_close(schemas);
 }
 
-/* --- without a registry -------------------------------------------------------------------------
- */
+/* --- without a registry ----------------------------------------------------------------------- */
 
 static struct frame frame_of_schema(const char *json)
 {
@@ -594,8 +590,7 @@ static void broken_files_stop_the_start(void **state)
     schemas_close(NULL);
 }
 
-/* --- a real registry ----------------------------------------------------------------------------
- */
+/* --- a real registry -------------------------------------------------------------------------- */
 
 static void real_registry_says_no_in_the_way_we_expect(void **state)
 {

@@ -79,8 +79,7 @@ enum status change_writer_open(struct record_writer **ret_writer, struct error *
     return record_writer_open(ret_writer, schema_change_record, change_slots, err);
 }
 
-/* --- filling the row ----------------------------------------------------------------------------
- */
+/* --- filling the row -------------------------------------------------------------------------- */
 
 static void fill_event(struct change_row *row, const struct event *event)
 {

@@ -94,8 +94,7 @@ enum status known_results_add(struct known_results *known, const struct framing 
     return status;
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The value of a field, out of its union; false when it is null or not in that version. */
 static bool field_of(const avro_value_t *record, const char *name, avro_value_t *ret_value)

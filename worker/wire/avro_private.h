@@ -9,8 +9,7 @@
 
 #include <avro.h>
 
-/* --- memory (avro_memory.c) ---------------------------------------------------------------------
- */
+/* --- memory (avro_memory.c) ------------------------------------------------------------------- */
 
 /* While bytes are read, avro-c's memory comes from a scratch area that refuses more than
  * `bytes_max` at once and is forgotten as a whole: what avro-c leaks on broken input leaks nowhere,
@@ -21,8 +20,7 @@ void avro_memory_end_scratch(void);
 size_t avro_memory_refused(void);
 bool avro_memory_is_started(void);
 
-/* --- a compiled schema (avro_compile.c makes it, avro_decode.c runs it) -------------------------
- */
+/* --- a compiled schema (avro_compile.c makes it, avro_decode.c runs it) ----------------------- */
 
 /* Types of places that no table of fields has. */
 #define FIELD_BYTES ((enum field_type)(FIELD_INLINE + 1))   /* struct text; any bytes */
@@ -94,6 +92,19 @@ bool is_well_formed(struct writer_schema *schema, struct text body,
 
 /* "payload.CreateAccount.address", in `buffer`. */
 const char *node_path(const struct node *node, char *buffer, size_t size);
+/* --- what fits where (avro_fit.c) ------------------------------------------------------------- */
+
+/* How a value of that type gets into a place; TAKE_NOTHING: it cannot. Other than null, which
+ * leaves the place as it is. `logical` is the logical type or NULL. */
+enum take take_of_scalar(const struct field *field, avro_type_t type, const char *logical);
+/* The same for an item of an array. */
+enum take take_of_item(const struct field *field, avro_type_t type);
+/* What the fields of a record feed (*ret_fields, left alone for nothing), and what the record
+ * itself does; false when it fits nowhere. */
+bool record_fits(const struct field *field, const char *name, struct node *node,
+                 const struct field **ret_fields);
+/* The place of a word in a NULL-terminated list (NULL: an empty one), or ENUM_UNKNOWN. */
+int32_t word_index(const char *const *words, const char *word);
 /* The row for an Avro field of that name, or NULL; *offset grows by the offsets of the tables
  * between. */
 const struct field *fields_find(const struct field *fields, const char *name, size_t *offset);

@@ -149,8 +149,7 @@ enum status result_writer_open(struct record_writer **ret_writer, struct error *
     return record_writer_open(ret_writer, schema_provisioning_result, result_slots, err);
 }
 
-/* --- filling the row ----------------------------------------------------------------------------
- */
+/* --- filling the row -------------------------------------------------------------------------- */
 
 static void fill_event(struct result_row *row, const struct event *event)
 {

@@ -32,8 +32,7 @@ struct record_writer {
 static struct source_node *compile(struct record_writer *w, avro_schema_t schema,
                                    const struct slot *slot, struct error *err);
 
-/* --- from schema and table to nodes -------------------------------------------------------------
- */
+/* --- from schema and table to nodes ----------------------------------------------------------- */
 
 static void *mismatch(const struct slot *slot, const char *what, struct error *err)
 {
@@ -206,8 +205,7 @@ void record_writer_close(struct record_writer *w)
     free(w);
 }
 
-/* --- the source ---------------------------------------------------------------------------------
- */
+/* --- the source ------------------------------------------------------------------------------- */
 
 static struct source_node *node_of(const void *self)
 {

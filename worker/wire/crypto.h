@@ -36,17 +36,18 @@ struct uuid crypto_uuid_like(const struct uuid *event_id, const char *purpose);
 
 /* The worker's key pairs for sealed boxes, by key id. Keys are in locked memory. */
 struct keyring;
-/* Reads every `*.key` file of the directory (name = key id; base64 of the 32-byte secret key, made by
- * `provctl keygen`). An empty path gives an empty keyring. FATAL, naming the file: one that others can
- * read (or the group write), one that holds no key. */
+/* Reads every `*.key` file of the directory (name = key id; base64 of the 32-byte secret key, made
+ * by `provctl keygen`). An empty path gives an empty keyring. FATAL, naming the file: one that
+ * others can read (or the group write), one that holds no key. */
 enum status keyring_open(struct keyring **ret_keyring, const char *directory, struct error *err);
 void keyring_close(struct keyring *keyring);
 /* False when there is no such key. */
-bool keyring_public_key(const struct keyring *keyring, struct text key_id, uint8_t ret_key[KEY_LEN]);
+bool keyring_public_key(const struct keyring *keyring, struct text key_id,
+                        uint8_t ret_key[KEY_LEN]);
 enum unseal { UNSEAL_OK, UNSEAL_NO_KEY, UNSEAL_BROKEN };
 /* Opens into the arena; the caller wipes it with crypto_wipe when done. */
-enum unseal keyring_unseal(const struct keyring *keyring, struct text key_id, struct text ciphertext,
-                           struct arena *arena, struct text *ret_plain);
+enum unseal keyring_unseal(const struct keyring *keyring, struct text key_id,
+                           struct text ciphertext, struct arena *arena, struct text *ret_plain);
 /* False when the public key is not 32 bytes of a valid point. */
 bool crypto_seal(struct text public_key, struct text plain, struct arena *arena,
                  struct text *ret_ciphertext);
@@ -64,20 +65,21 @@ struct hash_cost {
     int64_t memory_bytes; /* argon2id */
 };
 enum { PASSWORD_HASH_MAX = 512 };
-/* The longest password that a scheme takes: bcrypt would ignore what comes after 72 bytes in silence. */
+/* The longest password that a scheme takes: bcrypt would ignore what comes after 72 bytes in
+ * silence. */
 size_t crypto_password_bytes_max(enum hash_scheme scheme);
-/* "{ARGON2ID}$argon2id$..." as Dovecot takes it. RETRY when memory is short; FATAL when the cost is out of
- * libcrypt's range or `plain` is longer than crypto_password_bytes_max or has a NUL, which the caller
- * has to refuse as a bad event. */
+/* "{ARGON2ID}$argon2id$..." as Dovecot takes it. RETRY when memory is short; FATAL when the cost is
+ * out of libcrypt's range or `plain` is longer than crypto_password_bytes_max or has a NUL, which
+ * the caller has to refuse as a bad event. */
 enum status crypto_hash_password(struct text plain, const struct hash_cost *cost,
                                  char ret_hash[PASSWORD_HASH_MAX], struct error *err);
 /* True when `plain` is the password behind a stored hash: {ARGON2ID}, {ARGON2I}, {BLF-CRYPT},
- * {SHA512-CRYPT}, {SHA256-CRYPT}, {MD5-CRYPT}, {DES-CRYPT}, {CRYPT} (yescrypt too), {SSHA512}, {SSHA256},
- * {SSHA}, {SMD5}, {SHA512}, {SHA256}, {SHA}, {SHA1}, {LDAP-MD5}, {PLAIN-MD5}; digests also with Dovecot's .HEX and
- * .B64. Digests are compared in constant time. */
+ * {SHA512-CRYPT}, {SHA256-CRYPT}, {MD5-CRYPT}, {DES-CRYPT}, {CRYPT} (yescrypt too), {SSHA512},
+ * {SSHA256}, {SSHA}, {SMD5}, {SHA512}, {SHA256}, {SHA}, {SHA1}, {LDAP-MD5}, {PLAIN-MD5}; digests
+ * also with Dovecot's .HEX and .B64. Digests are compared in constant time. */
 bool crypto_verify_password(struct text plain, struct text stored);
-/* A random password of `length` characters from an alphabet without look-alikes; plain is wiped by the
- * caller. */
+/* A random password of `length` characters from an alphabet without look-alikes; plain is wiped by
+ * the caller. */
 void crypto_generate_password(struct arena *arena, size_t length, struct text *ret_plain);
 
 #endif

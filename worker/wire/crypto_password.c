@@ -94,8 +94,7 @@ static enum status hash_crypt(const char *plain, const struct hash_cost *cost, c
     return STATUS_OK;
 }
 
-/* --- verification -------------------------------------------------------------------------------
- */
+/* --- verification ----------------------------------------------------------------------------- */
 
 enum verifier { VERIFY_CRYPT, VERIFY_ARGON2, VERIFY_DIGEST };
 

@@ -80,8 +80,7 @@ static enum status unusable(enum registry_answer *ret_answer, struct error *err,
     return STATUS_OK;
 }
 
-/* --- one request --------------------------------------------------------------------------------
- */
+/* --- one request ------------------------------------------------------------------------------ */
 
 static void url_begin(struct registry *registry, const char *path)
 {
@@ -168,8 +167,7 @@ static enum status ask(struct registry *registry, struct text body, json_t **ret
     return STATUS_OK;
 }
 
-/* --- a schema and what it refers to -------------------------------------------------------------
- */
+/* --- a schema and what it refers to ----------------------------------------------------------- */
 
 /* The text of the schema, or NULL and UNUSABLE. */
 static const char *schema_of_answer(const json_t *answer, enum registry_answer *ret_answer,

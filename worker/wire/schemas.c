@@ -57,8 +57,7 @@ static bool is_set(const char *z)
     return z != NULL && z[0] != '\0';
 }
 
-/* --- opening ------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static enum status open_registry(struct schemas *schemas, struct error *err)
 {
@@ -145,8 +144,7 @@ void schemas_close(struct schemas *schemas)
     free(schemas);
 }
 
-/* --- finding ------------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 enum status schemas_find(struct schemas *schemas, const struct frame *frame,
                          struct writer_schema **ret_schema, enum code *ret_code, struct error *err)
@@ -252,8 +250,7 @@ static struct known *known_add(struct schemas *schemas, const struct key *key,
     return known;
 }
 
-/* --- what is not there --------------------------------------------------------------------------
- */
+/* --- what is not there ------------------------------------------------------------------------ */
 
 /* Whether it may still come is judged by the record's age, or by the first lookup where the
  * record's clock is ahead. */
@@ -327,8 +324,7 @@ static bool recall_absent(struct schemas *schemas, const struct frame *frame, co
     return true;
 }
 
-/* --- learning -----------------------------------------------------------------------------------
- */
+/* --- learning --------------------------------------------------------------------------------- */
 
 static enum status ask_registry(struct schemas *schemas, const struct frame *frame,
                                 enum registry_answer *ret_answer, struct error *err)
@@ -401,8 +397,7 @@ static enum status learn(struct schemas *schemas, const struct frame *frame,
     return STATUS_OK;
 }
 
-/* --- our own output -----------------------------------------------------------------------------
- */
+/* --- our own output --------------------------------------------------------------------------- */
 
 static enum status frame_single_object(const char *schema_json, struct framing *ret_framing,
                                        struct error *err)
