@@ -1,6 +1,6 @@
 /* Writing plain structs by an embedded schema: the other direction of the sink in avro_decode.c. A
- * table of slots says where in a struct each field of the schema lies; avro-c's writer walks the
- * schema and asks for one value after the other. Only for wire/avro_*.c. */
+ * table of slots says where in a struct each field of the schema lies; the schema is walked, and
+ * one value after the other is put into the buffer. Only for wire/avro_*.c. */
 #ifndef PROVD_WIRE_AVRO_SOURCE_H
 #define PROVD_WIRE_AVRO_SOURCE_H
 
@@ -44,7 +44,8 @@ enum status record_writer_open(struct record_writer **ret_writer, const char *sc
                                const struct slot *slots, struct error *err);
 void record_writer_close(struct record_writer *writer); /* NULL is fine */
 /* Appends the struct's bytes to `out`, which fails when they do not fit. */
-void record_writer_write(struct record_writer *writer, const void *record, struct buffer *out);
+void record_writer_write(const struct record_writer *writer, const void *record,
+                         struct buffer *out);
 
 /* The text of a UUID in the arena; null for none. */
 struct text uuid_text(const struct uuid *uuid, struct arena *arena);
