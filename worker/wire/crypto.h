@@ -1,5 +1,6 @@
 /* Hashes, sealed boxes, password hashing, random bytes: the only owner of <sodium.h>, <crypt.h> and
- * <openssl/evp.h> (SHA-1 and MD5, which old stored passwords need and libsodium has not). */
+ * <openssl/evp.h> (SHA-256, which it does faster than libsodium; SHA-1 and MD5, which old stored
+ * passwords need and libsodium has not). */
 #ifndef PROVD_WIRE_CRYPTO_H
 #define PROVD_WIRE_CRYPTO_H
 
@@ -19,6 +20,7 @@ enum { SHA256_LEN = 32, KEY_LEN = 32 };
 enum status crypto_start(struct error *err);
 void crypto_random(void *bytes, size_t len);
 
+/* Of one thread at a time: it works in memory that crypto_start sets up. */
 void crypto_sha256(const void *bytes, size_t len, uint8_t ret_hash[SHA256_LEN]);
 
 /* Incremental BLAKE2b-128: payload hashes, result ids, derived identities. */

@@ -6,7 +6,6 @@
 #include "wire/crypto_private.h"
 
 #include <crypt.h>
-#include <openssl/evp.h>
 
 #include <stdio.h>
 #include <stdlib.h>
