@@ -61,6 +61,24 @@ static void which_outcomes_use_up_an_id(void **state)
     PLAY(steps);
 }
 
+/* Whether a fan-out changes anybody is known behind the plan of its segment. */
+static void a_dry_run_of_a_fan_out_uses_its_id_when_it_would_change_nobody(void **state)
+{
+    (void)state;
+#define SET_FLAGS(envelope)                                                                        \
+    EVENT_WITH(envelope, "SetFlags", "'scope':'DOMAIN','domain':'example.org','set_mask':1")
+    static const struct step steps[] = {
+        BEGIN_DOMAIN,
+        {SET_FLAGS(ID_1 "," DRY_RUN), "NO_CHANGE"},
+        {SET_FLAGS(ID_1), "REJECTED ID_REUSED"},
+        {EVENT("CreateAccount", "'address':'bob@example.org'"), "APPLIED"},
+        {SET_FLAGS("'event_id':'21111111-1111-7111-8111-111111111111'," DRY_RUN), "PLANNED"},
+        {SET_FLAGS("'event_id':'21111111-1111-7111-8111-111111111111'"), "APPLIED"},
+        {SET_FLAGS("'event_id':'21111111-1111-7111-8111-111111111111'"), "DUPLICATE"},
+    };
+    PLAY(steps);
+}
+
 static void a_dry_run_says_exactly_what_would_be_and_does_nothing(void **state)
 {
     (void)state;
@@ -360,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_event_with_the_same_id_changes_nothing),
         cmocka_unit_test(which_outcomes_use_up_an_id),
+        cmocka_unit_test(a_dry_run_of_a_fan_out_uses_its_id_when_it_would_change_nobody),
         cmocka_unit_test(a_dry_run_says_exactly_what_would_be_and_does_nothing),
         cmocka_unit_test(a_dry_run_returns_no_password_and_leaves_no_trace_of_a_refusal),
         cmocka_unit_test(what_was_processed_is_recalled_by_its_coordinates),

@@ -2,14 +2,20 @@
 
 #include <stddef.h>
 
+/* What one of the two sides has seen is not in this log. */
+static bool is_another_log(const struct fence_facts *f)
+{
+    return f->fence > f->log_end || f->committed > f->log_end;
+}
+
 static bool offsets_mean_other_records(const struct fence_facts *f)
 {
-    return f->has_row && f->fence > f->log_end && f->permission != FENCE_PERMIT_ADOPT;
+    return f->has_row && is_another_log(f) && f->permission != FENCE_PERMIT_ADOPT;
 }
 
 static bool topic_made_again_adopted(const struct fence_facts *f)
 {
-    return f->has_row && f->fence > f->log_end && f->permission == FENCE_PERMIT_ADOPT;
+    return f->has_row && is_another_log(f) && f->permission == FENCE_PERMIT_ADOPT;
 }
 
 static bool retention_took_unread(const struct fence_facts *f)
@@ -77,11 +83,12 @@ static bool always(const struct fence_facts *f)
 /* The first row that holds decides. */
 const struct fence_rule fence_rules[] = {
     {"topic_made_again_adopted", topic_made_again_adopted, FENCE_GO, FENCE_FROM_LOG_START, false,
-     true, true, "the fence lies beyond the end of the log; going on at its start, as permitted",
+     true, true, "offsets lie beyond the end of the log; going on at its start, as permitted",
      NULL},
     {"topic_made_again", offsets_mean_other_records, FENCE_HALT, FENCE_FROM_NOWHERE, false, false,
      true,
-     "the fence lies beyond the end of the log: the topic was deleted and made again, or lost its "
+     "fence or committed offset lie beyond the end of the log: the topic was deleted and made "
+     "again, or lost its "
      "tail; "
      "its offsets mean other records now",
      "provctl fence adopt"},
@@ -148,7 +155,7 @@ struct fence_decision fence_decide(const struct fence_facts *facts)
         rule++;
     int64_t start = start_of(rule, facts);
     /* A re-read leaves the fence where it is; everything else starts at the fence or moves it. */
-    bool keeps_fence = facts->has_row && start <= facts->fence && facts->fence <= facts->log_end;
+    bool keeps_fence = facts->has_row && start <= facts->fence && !is_another_log(facts);
     return (struct fence_decision){
         .name = rule->name,
         .action = rule->action,

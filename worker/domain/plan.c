@@ -79,7 +79,7 @@ static bool decided_by_memory(struct plan *plan, const struct event *event,
     }
     const struct plan_first *first =
         uuid_is_nil(&event->event_id) ? NULL : map_get(&plan->ids, id_key(event));
-    if (first) {
+    if (first && outcome_uses_id(first->outcome->status)) {
         duplicate_of_batch(plan, event, first, outcome);
         return true;
     }
@@ -93,10 +93,12 @@ static bool decided_by_memory(struct plan *plan, const struct event *event,
     return false;
 }
 
+/* Whether a dry run of a fan-out uses up its id is known when it was counted whom it would change. */
 static void remember_in_batch(struct plan *plan, const struct event *event,
                               const struct outcome *outcome)
 {
-    if (uuid_is_nil(&event->event_id) || !outcome_uses_id(outcome->status))
+    bool may_use_id = outcome_uses_id(outcome->status) || outcome->fanout;
+    if (uuid_is_nil(&event->event_id) || !may_use_id)
         return;
     struct plan_first *first = ARENA_NEW(plan->arena, struct plan_first);
     *first = (struct plan_first){event, outcome};
