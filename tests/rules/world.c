@@ -438,6 +438,19 @@ struct transaction {
     struct outcome *outcomes;
 };
 
+/* The documentation of each kind is made from its list of codes. */
+static void expect_listed(const struct event *event, const struct outcome *outcome)
+{
+    if (!event->kind || outcome->code == CODE_NONE || outcome->code == CODE_ID_REUSED)
+        return;
+    const enum code *code = event->kind->codes;
+    while (*code && *code != outcome->code)
+        code++;
+    if (!*code)
+        fail_msg("%s gives %s, which its row in kinds.c does not list", event->kind->name,
+                 code_name(outcome->code));
+}
+
 static void run_segment(struct transaction *t, size_t from, size_t to)
 {
     struct keys keys;
@@ -454,6 +467,7 @@ static void run_segment(struct transaction *t, size_t from, size_t to)
     for (size_t i = from; i < to; i++) {
         if (t->outcomes[i].fanout)
             fan_out(t->world, &t->outcomes[i]);
+        expect_listed(t->input.events[i], &t->outcomes[i]);
         remember(t->world, t->input.events[i], &t->outcomes[i]);
     }
     world_check(t->world);

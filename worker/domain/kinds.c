@@ -7,9 +7,11 @@
 #include "domain/domain_events.h"
 
 #define CODES(...) ((const enum code[]){__VA_ARGS__ __VA_OPT__(, ) CODE_NONE})
+/* What envelope and fields of any command can be refused for, and its actor. */
+#define COMMON_CODES                                                                               \
+    CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_NAME_TOO_LONG, CODE_BAD_CHARACTER, CODE_FORBIDDEN
 #define ACCOUNT_CODES                                                                              \
-    CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_INVALID_ADDRESS, CODE_FORBIDDEN,                  \
-        CODE_NO_SUCH_ACCOUNT, CODE_VERSION_MISMATCH
+    COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_ACCOUNT, CODE_VERSION_MISMATCH
 #define PASSWORD_CODES CODE_CLEARTEXT_SECRET, CODE_UNKNOWN_SCHEME, CODE_WEAK_PASSWORD
 
 const struct kind kinds[] = {
@@ -22,11 +24,9 @@ const struct kind kinds[] = {
         .check = create_account_check,
         .touch = create_account_touch,
         .rule = create_account_rule,
-        .codes =
-            CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_INVALID_ADDRESS, CODE_NAME_TOO_LONG,
-                  CODE_BAD_CHARACTER, PASSWORD_CODES, CODE_FORBIDDEN, CODE_NO_SUCH_CONTEXT,
-                  CODE_NO_SUCH_DOMAIN, CODE_NO_SUCH_GROUP, CODE_VERSION_MISMATCH,
-                  CODE_ALREADY_EXISTS, CODE_ADDRESS_RESERVED, CODE_LIMIT_EXCEEDED),
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, PASSWORD_CODES, CODE_NO_SUCH_CONTEXT,
+                       CODE_NO_SUCH_DOMAIN, CODE_NO_SUCH_GROUP, CODE_VERSION_MISMATCH,
+                       CODE_ALREADY_EXISTS, CODE_ADDRESS_RESERVED, CODE_LIMIT_EXCEEDED),
     },
     {
         .name = "UpdateAccount",
@@ -38,8 +38,7 @@ const struct kind kinds[] = {
         .touch = update_account_touch,
         .target = ref_target,
         .rule = update_account_rule,
-        .codes = CODES(ACCOUNT_CODES, CODE_NAME_TOO_LONG, CODE_BAD_CHARACTER, CODE_NO_SUCH_GROUP,
-                       CODE_LIMIT_EXCEEDED),
+        .codes = CODES(ACCOUNT_CODES, CODE_NO_SUCH_GROUP, CODE_LIMIT_EXCEEDED),
     },
     {
         .name = "SetPassword",
@@ -146,8 +145,7 @@ const struct kind kinds[] = {
         .touch = ref_touch,
         .target = ref_target,
         .rule = verify_password_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_INVALID_ADDRESS, CODE_FORBIDDEN,
-                       CODE_VERSION_MISMATCH, CODE_AUTH_FAILED),
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_VERSION_MISMATCH, CODE_AUTH_FAILED),
     },
     {
         .name = "ObserveLogin",
@@ -158,7 +156,7 @@ const struct kind kinds[] = {
         .right = RIGHT_SYSTEM,
         .touch = observe_login_touch,
         .rule = observe_login_rule,
-        .codes = CODES(ACCOUNT_CODES, CODE_NAME_TOO_LONG, CODE_BAD_CHARACTER),
+        .codes = CODES(ACCOUNT_CODES),
     },
     {
         .name = "CreateContext",
@@ -169,9 +167,7 @@ const struct kind kinds[] = {
         .right = RIGHT_SYSTEM,
         .touch = context_touch,
         .rule = create_context_rule,
-        .codes =
-            CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_NAME_TOO_LONG, CODE_BAD_CHARACTER,
-                  CODE_FORBIDDEN, CODE_VERSION_MISMATCH, CODE_ALREADY_EXISTS),
+        .codes = CODES(COMMON_CODES, CODE_VERSION_MISMATCH, CODE_ALREADY_EXISTS),
     },
     {
         .name = "UpdateContext",
@@ -183,8 +179,7 @@ const struct kind kinds[] = {
         .check = update_context_check,
         .touch = context_touch,
         .rule = update_context_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_FORBIDDEN, CODE_NO_SUCH_CONTEXT,
-                       CODE_VERSION_MISMATCH),
+        .codes = CODES(COMMON_CODES, CODE_NO_SUCH_CONTEXT, CODE_VERSION_MISMATCH),
     },
     {
         .name = "DeleteContext",
@@ -195,8 +190,8 @@ const struct kind kinds[] = {
         .right = RIGHT_SYSTEM,
         .touch = context_touch,
         .rule = delete_context_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_FORBIDDEN, CODE_NO_SUCH_CONTEXT,
-                       CODE_VERSION_MISMATCH, CODE_CONTEXT_NOT_EMPTY),
+        .codes = CODES(COMMON_CODES, CODE_NO_SUCH_CONTEXT, CODE_VERSION_MISMATCH,
+                       CODE_CONTEXT_NOT_EMPTY),
     },
     {
         .name = "CreateDomain",
@@ -206,8 +201,7 @@ const struct kind kinds[] = {
         .right = RIGHT_SYSTEM,
         .touch = domain_touch,
         .rule = create_domain_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_INVALID_ADDRESS,
-                       CODE_NAME_TOO_LONG, CODE_BAD_CHARACTER, CODE_FORBIDDEN, CODE_NO_SUCH_CONTEXT,
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_CONTEXT,
                        CODE_NO_SUCH_ACCOUNT, CODE_VERSION_MISMATCH, CODE_ALREADY_EXISTS),
     },
     {
@@ -219,8 +213,8 @@ const struct kind kinds[] = {
         .check = update_domain_check,
         .touch = domain_touch,
         .rule = update_domain_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_INVALID_FIELD, CODE_INVALID_ADDRESS, CODE_FORBIDDEN,
-                       CODE_NO_SUCH_DOMAIN, CODE_NO_SUCH_ACCOUNT, CODE_VERSION_MISMATCH),
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_DOMAIN,
+                       CODE_NO_SUCH_ACCOUNT, CODE_VERSION_MISMATCH),
     },
     {
         .name = "DeleteDomain",
@@ -231,8 +225,8 @@ const struct kind kinds[] = {
         .touch = domain_touch,
         .fans_out = delete_domain_fans_out,
         .rule = delete_domain_rule,
-        .codes = CODES(CODE_MISSING_FIELD, CODE_INVALID_ADDRESS, CODE_FORBIDDEN,
-                       CODE_NO_SUCH_DOMAIN, CODE_VERSION_MISMATCH, CODE_DOMAIN_NOT_EMPTY),
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_DOMAIN,
+                       CODE_VERSION_MISMATCH, CODE_DOMAIN_NOT_EMPTY),
     },
     {.name = NULL},
 };
