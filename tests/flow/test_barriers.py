@@ -1,0 +1,150 @@
+"""Events that reach every account of a domain: one event, one statement, one result, however many accounts."""
+from support.events import make_event
+from support.waiting import wait_until
+
+MANY = 100_000
+FEW = 250
+MIB = 1024 * 1024
+PEAK_MEMORY_MIB = 160
+
+FILL = """
+WITH numbered AS (SELECT n, gen_random_uuid() AS uuid FROM generate_series(1, %s) AS n)
+INSERT INTO provd.account (uuid, account_id, address, domain, context, status, services, service_mode, quota_bytes,
+    version, revision, created_at, updated_at)
+SELECT uuid, 100 * nextval('provd.account_id_block'), 'user' || n || '@' || %s, %s, %s, 'ACTIVE', 0, 'EAGER', 5, 1, 1, now(), now() FROM numbered
+RETURNING 1
+"""
+
+
+def domain_event(kind, domain, **payload):
+    return make_event(kind, {"scope": "DOMAIN", "domain": domain, **payload})
+
+
+def fill(world, domain, count):
+    """Accounts that were there before, without the events that made them."""
+    world.found(f"of-{domain}", domain)
+    world.database.rows(FILL, count, domain, domain, f"of-{domain}")
+
+
+def in_context(domain, event):
+    return {**event, "context": f"of-{domain}"}
+
+
+def quotas(world, domain):
+    return world.database.rows(
+        "SELECT quota_bytes, version, count(*) FROM provd.account WHERE domain = %s GROUP BY 1, 2 ORDER BY 1", domain
+    )
+
+
+def is_sanitized(world):
+    return "-asan" in str(world.worker.program) or "/asan" in str(world.worker.program)
+
+
+def peak_memory_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
+
+def test_a_quota_for_100000_accounts_is_one_event(world):
+    fill(world, "many.example.org", MANY)
+    sources = world.send([in_context("many.example.org", domain_event("SetQuota", "many.example.org", bytes=7 * MIB))])
+    (result,) = world.answers(sources, limit_s=120)
+    assert (result["status"], result["code"]) == ("APPLIED", None)
+    assert (result["items_total"], result["items_applied"], result["items_unchanged"]) == (MANY, MANY, 0)
+    assert len(result["items"]) == 100 and {item["status"] for item in result["items"]} == {"APPLIED"}
+    assert quotas(world, "many.example.org") == [(7 * MIB, 2, MANY)]
+
+    (summary,) = world.changes_of(sources[0])
+    assert (summary["action"], summary["object_id"], summary["objects"]) == ("FANOUT", "many.example.org", MANY)
+    assert summary["seq_last"] - summary["seq_first"] == MANY - 1
+    rows = world.database.value(
+        "SELECT count(*) FROM provd.change_log l JOIN provd.fence f USING (fence_id)"
+        " WHERE f.topic = %s AND f.partition = %s AND seq BETWEEN %s AND %s AND object_id IS NOT NULL",
+        world.topics.events,
+        sources[0][0],
+        summary["seq_first"],
+        summary["seq_last"],
+    )
+    assert rows == MANY
+    if not is_sanitized(world):
+        (pid,) = world.worker.lane_pids()
+        assert peak_memory_mib(pid) < PEAK_MEMORY_MIB
+
+
+def test_a_fan_out_has_its_own_place_in_the_order(world):
+    fill(world, "order.example.org", FEW)
+    context, domain = "of-order.example.org", "order.example.org"
+    events = [
+        make_event("CreateAccount", {"address": f"before@{domain}", "quota_bytes": 1}, context=context),
+        domain_event("SetQuota", domain, bytes=3 * MIB),
+        make_event("CreateAccount", {"address": f"after@{domain}", "quota_bytes": 2}, context=context),
+        domain_event("SetFlags", domain, set_mask=0x08),
+        make_event("SetAccountStatus", {"ref": {"address": f"before@{domain}"}, "status": "LOCKED"}, context=context),
+        domain_event("SetQuota", domain, bytes=3 * MIB),
+    ]
+    answers = world.ask([{**event, "context": context} for event in events], partition=0)
+    assert [answer["status"] for answer in answers] == ["APPLIED"] * 6
+    assert [answer["items_applied"] for answer in answers] == [None, FEW + 1, None, FEW + 2, None, 1]
+    rows = world.database.rows(
+        "SELECT address, quota_bytes, flags, status, version FROM provd.account WHERE address = ANY(%s) ORDER BY 1",
+        [f"before@{domain}", f"after@{domain}"],
+    )
+    assert rows == [
+        (f"after@{domain}", 3 * MIB, 0x08, "ACTIVE", 3),
+        (f"before@{domain}", 3 * MIB, 0x08, "LOCKED", 4),
+    ]
+
+
+def test_a_fan_out_that_changes_nothing_says_so(world):
+    fill(world, "same.example.org", FEW)
+    (answer,) = world.ask([in_context("same.example.org", domain_event("SetQuota", "same.example.org", bytes=5))])
+    assert (answer["status"], answer["items_applied"], answer["items_unchanged"]) == ("NO_CHANGE", 0, FEW)
+    assert quotas(world, "same.example.org") == [(5, 1, FEW)]
+
+
+def test_the_plan_of_a_fan_out_writes_nothing(world):
+    fill(world, "planned.example.org", FEW)
+    event = in_context("planned.example.org", domain_event("SetQuota", "planned.example.org", bytes=9))
+    (answer,) = world.ask([{**event, "mode": "DRY_RUN"}])
+    assert (answer["status"], answer["items_applied"]) == ("PLANNED", FEW)
+    assert quotas(world, "planned.example.org") == [(5, 1, FEW)]
+    (answer,) = world.ask([in_context("planned.example.org", domain_event("SetQuota", "planned.example.org", bytes=9))])
+    assert (answer["status"], answer["items_applied"]) == ("APPLIED", FEW)
+
+
+def test_a_domain_goes_with_its_accounts(world):
+    fill(world, "gone.example.org", FEW)
+    refused, done = world.ask(
+        [
+            make_event("DeleteDomain", {"domain": "gone.example.org"}, context="of-gone.example.org"),
+            make_event("DeleteDomain", {"domain": "gone.example.org", "cascade": True}, context="of-gone.example.org"),
+        ],
+        partition=1,
+    )
+    assert (refused["status"], refused["code"]) == ("REJECTED", "DOMAIN_NOT_EMPTY")
+    assert (done["status"], done["items_applied"]) == ("APPLIED", FEW)
+    live = world.database.value("SELECT count(*) FROM provd.account WHERE domain = 'gone.example.org' AND tombstone = 0")
+    assert live == 0
+
+
+def test_a_lane_killed_inside_a_fan_out_loses_and_doubles_nothing(world):
+    """All audit rows are written and the statement has run, but nothing is committed."""
+    fill(world, "killed.example.org", 20_000)
+    world.settle()
+    victims = world.worker.lane_pids()
+    batches = int(world.worker.metric("provd_batch_events_count"))
+    world.worker.set_failpoints(f"in_transaction=kill:{batches + 1}")
+    sources = world.send(
+        [in_context("killed.example.org", domain_event("SetQuota", "killed.example.org", bytes=11 * MIB))]
+    )
+    wait_until(lambda: not set(victims) & set(world.worker.lane_pids()), 60, "the lane is killed inside a fan-out")
+    assert quotas(world, "killed.example.org") == [(5, 1, 20_000)]
+    world.worker.set_failpoints("")
+    (answer,) = world.answers(sources, limit_s=120)
+    assert (answer["status"], answer["items_applied"]) == ("APPLIED", 20_000)
+    assert quotas(world, "killed.example.org") == [(11 * MIB, 2, 20_000)]
+
+
+def test_the_contract_holds(world):
+    world.settle()
+    world.check()
