@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from support.provctl import PROVCTL, Provctl
+from support.waiting import wait_until
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,8 +19,10 @@ def offline():
 
 
 @pytest.fixture
-def provctl(stack, topics):
+def provctl(stack, kafka, topics):
     """provctl with Kafka and topics of the test's own, without registry and database."""
+    # A topic that was just made is not in the broker's metadata at once.
+    wait_until(lambda: set(topics.all()) <= set(kafka.admin.list_topics(timeout=30).topics))
     return Provctl(
         {
             "kafka.brokers": stack.brokers,
