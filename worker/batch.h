@@ -29,6 +29,7 @@ struct partition {
     int64_t next_offset;    /* of the next record to read */
     int64_t fence_offset;   /* as of the last committed transaction of the database */
     int64_t published_upto; /* results below are known to be published */
+    int64_t noted_upto;     /* the same as the fence row says it at least */
     int64_t
         republish_below; /* results of records below were published before a rewind: marked so */
     bool is_halted;

@@ -249,9 +249,24 @@ static enum status run_decode(struct lane *lane, struct error *err)
     return decode_run(&lane->decode, lane->batch, err);
 }
 
+/* Leaves `ready` records in the batch. The others are the beginning of the next one. */
+static enum status cut_batch(struct lane *lane, size_t ready, struct error *err)
+{
+    if (ready == lane->batch->count)
+        return STATUS_OK;
+    return consume_put_back(&lane->consume, lane->batch, ready, err);
+}
+
 static enum status run_prepare(struct lane *lane, struct error *err)
 {
-    enum status status = prepare_run(&lane->prepare, lane->batch, err);
+    size_t ready = lane->batch->count;
+    enum status status = STATUS_OK;
+    if (prepare_needs_database(lane->batch))
+        status = lane_connect_database(lane, err);
+    if (status == STATUS_OK)
+        status = prepare_run(&lane->prepare, lane->batch, &ready, err);
+    if (status == STATUS_OK)
+        status = cut_batch(lane, ready, err);
     FAILPOINT("after_prepare");
     return status;
 }
@@ -328,28 +343,55 @@ static enum status finish_publish(struct lane *lane, struct error *err)
 }
 
 /* The partitions of the batch in flight go: it is committed now or never by this lane. */
+/* So that a replay knows what need not be published again. It may fail: then it is published twice,
+ * with the same ids. */
+static void note_published(struct lane *lane)
+{
+    struct error ignored;
+    if (!lane->in_flight && postgres_usable(lane->apply.pg))
+        assign_note_published(lane->apply.pg, lane->assignment.partitions, lane->assignment.count,
+                              &lane->assign_arena, &ignored);
+}
+
 static void settle_in_flight(struct lane *lane, bool is_lost)
 {
     struct error err;
-    if (!lane->in_flight)
-        return;
-    if (!is_lost && publish_finish(&lane->publish, lane->in_flight, &err) == STATUS_OK)
-        count_batch(lane, lane->in_flight);
-    else
-        publish_give_up(&lane->publish);
-    batch_reset(lane->in_flight);
-    lane->in_flight = NULL;
+    if (lane->in_flight) {
+        if (!is_lost && publish_finish(&lane->publish, lane->in_flight, &err) == STATUS_OK)
+            count_batch(lane, lane->in_flight);
+        else
+            publish_give_up(&lane->publish);
+        batch_reset(lane->in_flight);
+        lane->in_flight = NULL;
+    }
+    if (!is_lost)
+        note_published(lane);
+}
+
+/* A password changed while it was compared. If that may be the doing of an earlier event of this
+ * batch, the batch ends here, and the comparison is the first thing in the next one; the first event
+ * of a batch is compared once more. So something is applied between two tries of the same event,
+ * unless another lane is at the same account. */
+static enum status make_fresh(struct lane *lane, struct error *err)
+{
+    size_t stale = lane->apply.stale_at;
+    gauge_set(&lane->counters->progress_us, clock_monotonic_us());
+    lane->batch->events[stale]->prepared.verified = VERIFY_NONE;
+    return cut_batch(lane, stale > 0 ? stale : lane->batch->count, err);
 }
 
 static enum status prepare_and_apply(struct lane *lane, struct error *err)
 {
-    enum status status;
-    do {
-        status = do_step(lane, &prepare_step, err);
+    for (;;) {
+        enum status status = do_step(lane, &prepare_step, err);
         if (status == STATUS_OK)
             status = do_step(lane, &apply_step, err);
-    } while (status == STATUS_RETRY && strcmp(err->code, apply_stale) == 0 && !stop_asked);
-    return status;
+        if (status != STATUS_RETRY || strcmp(err->code, apply_stale) != 0 || stop_asked)
+            return status;
+        status = make_fresh(lane, err);
+        if (status != STATUS_OK)
+            return status;
+    }
 }
 
 /* Stops before a topic is drained into the dead letters after a bad deployment. */
@@ -401,11 +443,13 @@ static bool is_worth_overlapping(const struct batch *batch)
  * While one batch is on its way to Kafka, the next is consumed and applied. */
 static enum status turn(struct lane *lane, struct error *err)
 {
-    enum status status =
-        consume_run(&lane->consume, lane->batch, lane->in_flight ? 0 : IDLE_MS, err);
+    bool is_idle = !lane->in_flight;
+    enum status status = consume_run(&lane->consume, lane->batch, is_idle ? IDLE_MS : 0, err);
     note_waiting_records(lane);
     if (status == STATUS_OK && !is_worth_overlapping(lane->batch))
         status = finish_publish(lane, err);
+    if (status == STATUS_OK && lane->batch->count == 0 && is_idle)
+        note_published(lane);
     if (status != STATUS_OK || lane->batch->count == 0)
         return status;
     status = do_step(lane, &decode_step, err);
@@ -528,6 +572,7 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
     struct lane lane;
     struct error err = {.message = ""};
     enum status status = lane_setup(&lane, config, lane_index, counters, &err);
+    lane.prepare.stop = &stop_asked;
     if (status == STATUS_OK)
         status = loop(&lane, &err);
     gauge_set(&counters->state, stop_asked ? LANE_STOPPING : LANE_FAILED);

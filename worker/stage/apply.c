@@ -28,6 +28,7 @@ enum {
 const struct statement apply_statements[] = {
     STATEMENT(lock_fences),
     STATEMENT(advance_fences),
+    STATEMENT(note_published),
     STATEMENT(load_fence),
     STATEMENT(insert_fence),
     STATEMENT(own_fence),
@@ -45,6 +46,7 @@ const struct statement apply_statements[] = {
     STATEMENT(load_accounts_locked),
     STATEMENT(load_services),
     STATEMENT(load_recoveries),
+    STATEMENT(load_passwords),
     STATEMENT(update_contexts),
     STATEMENT(update_domains),
     STATEMENT(update_accounts),
@@ -135,9 +137,11 @@ static enum status load_segment(struct transaction *t, size_t from, size_t to)
 static enum status check_stale(struct transaction *t, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        if (t->batch->events[i] && t->batch->outcomes[i].stale)
-            return error_set(t->err, STATUS_RETRY, apply_stale,
-                             "a password changed while it was compared: comparing again");
+        if (!t->batch->events[i] || !t->batch->outcomes[i].stale)
+            continue;
+        t->apply->stale_at = i;
+        return error_set(t->err, STATUS_RETRY, apply_stale,
+                         "a password changed while it was compared: comparing again");
     }
     return STATUS_OK;
 }

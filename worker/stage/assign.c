@@ -224,7 +224,7 @@ static enum status own(struct assign *assign, struct partition *partition,
     partition->epoch = result_int(result, 0, 0);
     partition->next_offset = decision->start;
     partition->fence_offset = decision->next_offset;
-    partition->published_upto = published_upto;
+    partition->published_upto = partition->noted_upto = published_upto;
     partition->republish_below = decision->republished ? facts->committed : -1;
     result_close(result);
     return STATUS_OK;
@@ -242,6 +242,18 @@ static void log_decision(const struct assign *assign, int32_t partition,
               LOG_INT("log_end", facts->log_end), LOG_INT("start", decision->start));
 }
 
+/* Why it stands still, how many records are gone if any are, and what to do. */
+static struct text halt_reason(struct assign *assign, const struct fence_facts *facts,
+                               const struct fence_decision *decision)
+{
+    struct text gone = TEXT("");
+    if (facts->has_row && facts->fence < facts->log_start)
+        gone = text_format(assign->arena, " (%" PRId64 " offsets are gone)",
+                           facts->log_start - facts->fence);
+    return text_format(assign->arena, "%s%.*s%s%s", decision->reason, TEXT_ARG(gone),
+                       decision->remedy ? "; " : "", decision->remedy ? decision->remedy : "");
+}
+
 static enum status decide(struct assign *assign, struct partition *partition,
                           struct text *ret_reason, struct error *err)
 {
@@ -256,9 +268,7 @@ static enum status decide(struct assign *assign, struct partition *partition,
     log_decision(assign, partition->partition, &facts, &decision);
     partition->is_halted = decision.action == FENCE_HALT;
     if (partition->is_halted) {
-        *ret_reason =
-            text_format(assign->arena, "%s%s%s", decision.reason, decision.remedy ? "; " : "",
-                        decision.remedy ? decision.remedy : "");
+        *ret_reason = halt_reason(assign, &facts, &decision);
         return STATUS_OK;
     }
     *ret_reason = TEXT_NULL;
@@ -284,5 +294,24 @@ enum status assign_partition(struct assign *assign, struct partition *partition,
         return postgres_commit(assign->pg, err);
     if (postgres_usable(assign->pg))
         postgres_rollback(assign->pg, &ignored);
+    return status;
+}
+
+enum status assign_note_published(struct postgres *pg, struct partition *partitions, size_t count,
+                                  struct arena *arena, struct error *err)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct fence_state *states = ARENA_ARRAY(arena, struct fence_state, count);
+    size_t news = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!partitions[i].is_halted && partitions[i].published_upto > partitions[i].noted_upto)
+            states[news++] = (struct fence_state){.fence_id = partitions[i].fence_id,
+                                                  .owner_epoch = partitions[i].epoch,
+                                                  .published_upto = partitions[i].published_upto};
+    }
+    enum status status = news > 0 ? ledger_note_published(pg, states, news, err) : STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        partitions[i].noted_upto = partitions[i].published_upto;
+    arena_rewind(arena, mark);
     return status;
 }

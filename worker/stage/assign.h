@@ -28,4 +28,9 @@ struct assign {
 enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err);
 
+/* Remembers in the fence rows what the partitions' results are known to be published up to, where
+ * it is news. For idle moments and the end: a batch does it by itself for the one before it. */
+enum status assign_note_published(struct postgres *pg, struct partition *partitions, size_t count,
+                                  struct arena *arena, struct error *err);
+
 #endif

@@ -214,8 +214,7 @@ enum status ledger_recall_changes(struct postgres *pg, const struct ledger_span 
 
 static enum status end_copy(struct copy *copy, enum status status, struct error *err)
 {
-    int64_t written;
-    enum status end = postgres_copy_end(copy, &written, status == STATUS_OK ? err : NULL);
+    enum status end = postgres_copy_leave(copy, status == STATUS_OK ? err : NULL);
     return status == STATUS_OK ? end : status;
 }
 
@@ -331,4 +330,29 @@ enum status ledger_send_advance(struct postgres *pg, const struct fence_state *s
         params[i] = array_param(&arrays[i]);
     params[5] = param_time(arena, now_us);
     return postgres_send(pg, "advance_fences", params, 6, err);
+}
+
+enum status ledger_note_published(struct postgres *pg, const struct fence_state *states,
+                                  size_t count, struct error *err)
+{
+    static const enum array_type types[] = {ARRAY_INT4, ARRAY_INT8, ARRAY_INT8};
+    for (int i = 0; i < 3; i++)
+        array_begin(&arrays[i], types[i]);
+    for (size_t i = 0; i < count; i++) {
+        array_add_int(&arrays[0], states[i].fence_id);
+        array_add_int(&arrays[1], states[i].owner_epoch);
+        array_add_int(&arrays[2], states[i].published_upto);
+    }
+    struct param params[] = {array_param(&arrays[0]), array_param(&arrays[1]),
+                             array_param(&arrays[2])};
+    struct result *result;
+    enum status status = postgres_send(pg, "note_published", params, 3, err);
+    if (status == STATUS_OK)
+        status = postgres_sync(pg, err);
+    if (status == STATUS_OK)
+        status = postgres_result(pg, &result, err);
+    if (status != STATUS_OK)
+        return status;
+    result_close(result);
+    return postgres_drain(pg, err);
 }

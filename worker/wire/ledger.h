@@ -98,6 +98,10 @@ struct change_entry {
 enum status ledger_copy_changes(struct postgres *pg, const struct change_entry *entries,
                                 size_t count, struct error *err);
 
+/* Remembers published_upto of fences whose owner_epoch is still that of `states`; by itself. */
+enum status ledger_note_published(struct postgres *pg, const struct fence_state *states,
+                                  size_t count, struct error *err);
+
 /* Moves the fences; `states` hold the new values. Sent; the answer is one result that affects
  * `count`. */
 enum status ledger_send_advance(struct postgres *pg, const struct fence_state *states, size_t count,
