@@ -1,5 +1,7 @@
 """Topics of the test's own, read and written with a client that is not ours."""
 import dataclasses
+import socket
+import struct
 import uuid
 
 from confluent_kafka import (
@@ -16,6 +18,7 @@ from support.waiting import wait_until
 
 ADMIN_LIMIT_S = 30
 POLL_S = 10.0
+DELETE_RECORDS = 21  # number of the request in Kafka's protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +118,21 @@ class Kafka:
             wait_until(lambda: _commit(consumer, places), what=f"offsets of {group} set")
         finally:
             consumer.close()
+
+    def delete_records(self, topic, partition, before):
+        """Moves the start of a partition's log, as retention does. The library has no call for it: the request is
+        written by hand (DeleteRecords, version 1), to the one broker that the stack has."""
+        client, name = b"pytest", topic.encode()
+        body = struct.pack(">hhih", DELETE_RECORDS, 1, 1, len(client)) + client
+        body += struct.pack(">ih", 1, len(name)) + name
+        body += struct.pack(">iiqi", 1, partition, before, ADMIN_LIMIT_S * 1000)
+        host, _, port = self._conf["bootstrap.servers"].partition(":")
+        with socket.create_connection((host, int(port)), ADMIN_LIMIT_S) as broker:
+            broker.sendall(struct.pack(">i", len(body)) + body)
+            answer = broker.makefile("rb")
+            (length,) = struct.unpack(">i", answer.read(4))
+            low, error = struct.unpack(">qh", answer.read(length)[-10:])
+        assert (low, error) == (before, 0), f"{topic}/{partition}: log starts at {low}, error {error}"
 
     def end_offsets(self, topic):
         """partition -> offset after its last record."""

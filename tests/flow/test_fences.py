@@ -1,0 +1,234 @@
+"""Where a partition starts: the fence row and Kafka's offsets disagree in each of the six ways of the design."""
+import dataclasses
+
+import pytest
+from confluent_kafka import Producer
+
+from support.events import event_record, make_event
+from support.waiting import stays_true, wait_until
+
+BEFORE = 12  # records per partition, in the past
+
+
+@dataclasses.dataclass
+class Past:
+    """A world that has worked for a while and was stopped; each test gets one of its own partition's history."""
+
+    world: object
+    fences: dict
+    state: dict
+
+
+@pytest.fixture
+def past(make_world):
+    """A worker with one partition that has applied BEFORE accounts, and was stopped in order."""
+    world = make_world(partitions=1).start()
+    world.ask([create(world) for _ in range(BEFORE)])
+    world.settle()
+    assert world.worker.stop() == 0
+    return Past(world, world.fences(), world.state())
+
+
+def create(world):
+    return make_event("CreateAccount", {"address": world.name()})
+
+
+def accounts(world):
+    return world.database.value("SELECT count(*) FROM provd.account")
+
+
+def halted(world):
+    """Starts the worker, and returns what /readyz says about the halted partition."""
+    world.worker.start(wait=False)
+    return wait_until(lambda: halt_reason(world), what="halted")
+
+
+def halt_reason(world):
+    answer = world.worker.get("/readyz")
+    return not answer.ok and "partition 0" in answer.text and "halted" in answer.text and answer.text
+
+
+def nothing_happens(world):
+    (source,) = world.send([create(world)])
+    before = world.fences(), accounts(world)
+    stays_true(lambda: (world.fences(), accounts(world)) == before, for_s=1.0)
+    return source
+
+
+def permit(world, what, reason="the test says so"):
+    """What `provctl fence accept|adopt` does: one permission, used up by the next assignment."""
+    world.database.rows(
+        "UPDATE provd.fence SET permission = %s, permission_reason = %s, permission_by = 'pytest' RETURNING 1", what, reason
+    )
+
+
+def operator_records(world):
+    return world.database.value("SELECT count(*) FROM provd.change_log WHERE event_id IS NULL")
+
+
+def test_equal_is_clean(past):
+    world = past.world
+    world.worker.start()
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED"
+    assert '"decision":"clean"' in world.worker.log_text()
+    assert world.fences()[0]["owner_epoch"] > past.fences[0]["owner_epoch"], "each assignment raises the epoch"
+    world.check()
+
+
+def test_fence_ahead_is_read_again(past):
+    """Died between the two commits, or somebody has set the offsets back."""
+    world = past.world
+    world.set_offsets({0: past.fences[0]["next_offset"] - 5})
+    world.worker.start()
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED" and accounts(world) == BEFORE + 1
+    assert '"decision":"reread"' in world.worker.log_text()
+    world.check()
+
+
+def test_fence_behind_halts(past):
+    """The database went back, as after a restore of a backup."""
+    world = past.world
+    rewind_database(world, by=4)
+    assert "provctl fence" in halted(world)
+    nothing_happens(world)
+    assert accounts(world) == BEFORE - 4
+
+
+def rewind_database(world, by):
+    """The state of some events ago: a backup that was taken then, and restored."""
+    first = world.fences()[0]["next_offset"] - by
+    seq, head = world.database.rows("SELECT seq, hash FROM provd.change_log ORDER BY seq DESC OFFSET %s LIMIT 1", by)[0]
+    for statement in (
+        "DELETE FROM provd.service_account s USING provd.account a, provd.event_ledger l, provd.change_log c"
+        " WHERE s.account_uuid = a.uuid AND c.object_id = a.uuid AND c.event_id = l.event_id AND l.kafka_offset >= %s",
+        "DELETE FROM provd.account a USING provd.event_ledger l, provd.change_log c"
+        " WHERE c.object_id = a.uuid AND c.event_id = l.event_id AND l.kafka_offset >= %s",
+        "DELETE FROM provd.change_log c USING provd.event_ledger l"
+        " WHERE c.event_id = l.event_id AND l.kafka_offset >= %s",
+        "DELETE FROM provd.event_ledger WHERE kafka_offset >= %s",
+        "UPDATE provd.fence SET next_offset = %s, published_upto = least(published_upto, next_offset)",
+        "UPDATE provd.fence SET published_upto = %s",
+    ):
+        world.database.rows(statement, first)
+    world.database.rows("UPDATE provd.fence SET chain_seq = %s, chain_head = %s", seq, bytes(head))
+
+
+def test_fence_behind_goes_on_by_permission_and_marks_results(past):
+    world = past.world
+    rewind_database(world, by=4)
+    permit(world, "accept", "restored from the backup of noon")
+    world.worker.start()
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED" and not result["republished"] and accounts(world) == BEFORE + 1
+    world.outputs.read_to_the_end()
+    marked = [answer for answer in world.outputs.results if answer.said["republished"]]
+    assert len(marked) == 4, "what is applied again says so"
+    assert operator_records(world) == 1 and world.fences()[0]["permission"] is None, "one use, in the change log"
+
+
+def test_fence_behind_goes_on_by_policy(past):
+    world = past.world
+    rewind_database(world, by=3)
+    world.worker.write_settings(fence__on_rewound_database="rewind")
+    world.worker.start()
+    world.ask([create(world)])
+    assert accounts(world) == BEFORE + 1
+
+
+def test_offsets_that_were_moved_forward_are_adopted_by_permission(past):
+    """An operator skips records on purpose: they are never applied, and the change log says who allowed it."""
+    world = past.world
+    world.send([create(world) for _ in range(3)])
+    world.set_offsets({0: past.fences[0]["next_offset"] + 3})
+    assert "provctl fence adopt" in halted(world)
+    permit(world, "adopt", "three broken events")
+    wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
+    world.ask([create(world)])
+    assert accounts(world) == BEFORE + 1 and operator_records(world) == 1
+
+
+def test_a_database_without_a_fence_halts(past):
+    """A new database, or the wrong one."""
+    world = past.world
+    world.database.rows("TRUNCATE provd.account, provd.service_account, provd.event_ledger, provd.change_log")
+    world.database.rows("DELETE FROM provd.fence")
+    assert "provctl fence adopt" in halted(world)
+    nothing_happens(world)
+    assert accounts(world) == 0
+
+
+def test_a_topic_made_again_halts(past):
+    """Its offsets mean other records now."""
+    world = past.world
+    world.kafka.delete([world.topics.events])
+    remake(world)
+    world.worker.start(wait=False)
+    reason = wait_until(lambda: halt_reason(world), what="halted")
+    assert "made again" in reason
+    nothing_happens(world)
+    permit(world, "adopt", "the topic was made again")
+    wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
+    wait_until(lambda: accounts(world) == BEFORE + 1, what="the records of the new topic are applied")
+
+
+def remake(world):
+    """The name is free again only some time after the deletion."""
+
+    def made():
+        try:
+            world.kafka.create([world.topics.events], 1)
+        except Exception as error:  # the library has no finer one
+            raise AssertionError(error) from error
+        return True
+
+    wait_until(made, what="topic made again")
+
+
+def test_records_taken_by_retention_halt(past):
+    world = past.world
+    sources = world.send([create(world) for _ in range(6)])
+    cut = sources[3][1]
+    world.kafka.delete_records(world.topics.events, 0, cut)
+    reason = halted(world)
+    assert "retention" in reason and "(3 offsets are gone)" in reason
+    nothing_happens(world)
+    permit(world, "accept", "they are lost")
+    wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
+    world.answers(sources[3:])
+    assert accounts(world) == BEFORE + 3 + 1 and operator_records(world) == 1
+
+
+def test_a_halt_is_the_partitions_alone(make_world):
+    world = make_world(partitions=2).start()
+    world.ask([event_record(create(world), partition=number) for number in (0, 1)])
+    world.settle()
+    world.worker.stop()
+    world.set_offsets({0: world.fences()[0]["next_offset"] + 1})
+    world.send([create(world)], partition=0)
+    world.worker.start(wait=False)
+    wait_until(lambda: halt_reason(world), what="partition 0 halted")
+    (result,) = world.ask([create(world)], partition=1)
+    assert result["status"] == "APPLIED", "the others go on"
+    assert world.worker.metric("provd_partition_halted", partition="0") == 1
+
+
+def test_control_records_between_fence_and_offset_are_no_gap(make_world):
+    """A transactional sender leaves markers, which have offsets but are no records."""
+    world = make_world(partitions=1).start()
+    producer = Producer({"bootstrap.servers": world.stack.brokers, "transactional.id": world.topics.prefix + ".sender"})
+    producer.init_transactions(30)
+    for _ in range(3):
+        producer.begin_transaction()
+        record = event_record(create(world), partition=0)
+        producer.produce(world.topics.events, **record)
+        producer.commit_transaction(30)
+    wait_until(lambda: accounts(world) == 3, what="applied")
+    world.worker.stop()
+    end = world.kafka.end_offsets(world.topics.events)[0]
+    assert world.fences()[0]["next_offset"] < end, "the last marker is behind the fence"
+    world.set_offsets({0: end})
+    world.worker.start()
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED" and '"decision":"only_control_records"' in world.worker.log_text()
