@@ -1,0 +1,65 @@
+"""The pages that people read agree with what they are about."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from support.provd import binary
+from support.stack import ROOT
+
+MARKDOWN = sorted(
+    path for path in ROOT.glob("**/*.md")
+    if not {"build", ".git", "node_modules"} & set(path.relative_to(ROOT).parts)
+)  # fmt: skip
+
+
+def run(*arguments):
+    environment = {name: value for name, value in os.environ.items() if name == "PATH" or name.endswith("SAN_OPTIONS")}
+    return subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_pages_of_events_are_up_to_date():
+    done = run(ROOT / "tools" / "docs", "--check", "--provctl", binary("provctl"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(page):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{target} is not there"
+
+
+def commands():
+    """"topics plan", ... of provctl --help."""
+    text = run(binary("provctl"), "--help").stdout
+    found = re.findall(r"^  ([a-z]+(?: [a-z]+)?) {2,}", text.split("Commands:")[1].split("\n\n")[0], re.MULTILINE)
+    assert len(found) > 10
+    return found
+
+
+def test_every_command_is_in_the_manual_and_none_that_is_not():
+    page = (ROOT / "man" / "provctl.1.scd").read_text(encoding="utf-8")
+    section = page.split("# COMMANDS")[1].split("\n# ")[0]
+    told = re.findall(r"^\*([a-z]+(?: [a-z]+)?)\*", section, re.MULTILINE)
+    assert sorted(told) == sorted(commands())
+
+
+def test_every_option_of_provd_is_in_the_manual():
+    page = (ROOT / "man" / "provd.8.scd").read_text(encoding="utf-8")
+    for option in re.findall(r"^ .*?(--[a-z-]+)", run(binary(), "--help").stdout, re.MULTILINE):
+        assert f"*{option}*" in page, option
+
+
+def files_of_the_map():
+    text = pathlib.Path(ROOT, "worker", "README.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`((?:\w+/)?\w+\.[ch])`", text))
+
+
+def test_files_of_the_map_are_there():
+    """worker/README.md names no file that has gone."""
+    there = {path.name for path in (ROOT / "worker").rglob("*.[ch]")}
+    named = {name.rpartition("/")[2] for name in files_of_the_map()}
+    assert len(named) > 30 and named <= there, named - there
