@@ -105,6 +105,7 @@ static void set_stages(struct lane *lane, const struct config *config)
         .accept_bare = *config->schemas.bare_file != '\0',
         .counters = lane->counters,
     };
+    lane->prepare = (struct prepare){.pg = &lane->apply.pg};
     lane->apply = (struct apply){
         .postgres_options = &lane->postgres_options,
         .policy = &lane->policy,
@@ -297,6 +298,7 @@ enum status lane_connect(struct lane *lane, const struct kafka_rebalance *rebala
 void lane_close(struct lane *lane)
 {
     publish_close(&lane->publish);
+    consume_close(&lane->consume);
     for (int i = 0; i < 2; i++)
         batch_close(&lane->batches[i]);
     kafka_consumer_close(lane->consume.consumer);

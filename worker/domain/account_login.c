@@ -9,7 +9,8 @@
 
 const struct field verify_password_fields[] = {
     FIELD(verify_password, ref, FIELD_REF, .flags = FIELD_REQUIRED),
-    FIELD(verify_password, secret, FIELD_SECRET, .flags = FIELD_REQUIRED | FIELD_IS_SECRET),
+    FIELD(verify_password, secret, FIELD_SECRET,
+          .flags = FIELD_REQUIRED | FIELD_IS_SECRET | FIELD_COMPARED),
     {.type = FIELD_END},
 };
 

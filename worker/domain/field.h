@@ -41,6 +41,7 @@ enum field_flag {
     FIELD_IS_SECRET = 2,    /* never in messages, diffs or logs */
     FIELD_NULLED_EMPTY = 4, /* "" is stored as null (rulings.md, 26) */
     FIELD_STORED_HASH = 8,  /* SECRET: what is behind it is hashed in prepare and stored */
+    FIELD_COMPARED = 16,    /* SECRET: compared in prepare with the password of the kind's ref */
 };
 
 struct field {

@@ -21,7 +21,8 @@ struct apply {
     struct output_maker *maker;
     struct counters *counters;
     struct id_supplies ids;
-    int lost_races; /* in a row, for the same batch */
+    int lost_races;  /* in a row, for the same batch */
+    size_t stale_at; /* after apply_stale: the record whose comparison is out of date */
 };
 
 /* The statements to prepare at connect. */
@@ -37,7 +38,8 @@ void apply_close(struct apply *apply);
  * are applied. STATUS_FATAL with the code BATCH_LOST: another worker owns a partition now; drop
  * the batch. */
 enum status apply_run(struct apply *apply, struct batch *batch, struct error *err);
-/* VerifyPassword compared against a hash that has changed meanwhile: back to prepare. RETRY. */
+/* VerifyPassword compared against a hash that has changed meanwhile, in another lane or by an event
+ * before it in the batch: back to prepare. RETRY; nothing of the transaction is committed. */
 extern const char apply_stale[]; /* "STALE" */
 
 #endif

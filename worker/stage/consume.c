@@ -1,5 +1,8 @@
 #include "stage/consume.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "wire/kafka.h"
@@ -18,14 +21,144 @@ struct partition *assignment_find(const struct assignment *assignment, int32_t p
     return found ? &assignment->partitions[low] : NULL;
 }
 
-static bool is_full(const struct consume *consume, const struct batch *batch)
-{
-    return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max;
-}
-
 static size_t record_bytes(const struct record *record)
 {
     return record->key.len + record->value.len;
+}
+
+/* --- held back ----------------------------------------------------------------------------------
+ */
+
+static size_t held_count(const struct held_back *held)
+{
+    return held->count - held->first;
+}
+
+static void forget_held(struct held_back *held)
+{
+    while (held->first < held->count)
+        kafka_message_close(held->messages[held->first++]);
+    held->first = held->count = 0;
+}
+
+/* Room for `more` in front of what is there, and for one behind it. */
+static bool make_room(struct held_back *held, size_t more)
+{
+    size_t there = held_count(held), needed = more + there + 1;
+    if (needed > held->capacity) {
+        struct kafka_message **grown =
+            realloc(held->messages, needed * sizeof(struct kafka_message *));
+        if (!grown)
+            return false;
+        held->messages = grown;
+        held->capacity = needed;
+    }
+    if (there)
+        memmove(held->messages + more, held->messages + held->first,
+                there * sizeof(struct kafka_message *));
+    held->first = more;
+    held->count = more + there;
+    return true;
+}
+
+/* Sources come in the order of their first records: those without any left are the last ones. */
+static void shrink_sources(struct batch *batch, size_t from)
+{
+    for (size_t i = batch->count; i-- > from;) {
+        const struct record *record = &batch->records[i];
+        struct batch_source *source = &batch->sources[record->source];
+        source->next_offset = record->offset;
+        record->partition->next_offset = record->offset;
+        batch->bytes -= record_bytes(record);
+        if (--source->count == 0)
+            batch->source_count = record->source;
+    }
+}
+
+enum status consume_put_back(struct consume *consume, struct batch *batch, size_t from,
+                             struct error *err)
+{
+    struct held_back *held = &consume->held;
+    size_t more = batch->count - from;
+    if (!make_room(held, more))
+        return error_set(err, STATUS_RETRY, batch_lost, "no memory for putting records back");
+    held->generation = consume->assignment->generation;
+    for (size_t i = batch->count; i-- > from;)
+        held->messages[--held->first] = batch->records[i].message;
+    shrink_sources(batch, from);
+    batch->count = from;
+    return STATUS_OK;
+}
+
+void consume_close(struct consume *consume)
+{
+    forget_held(&consume->held);
+    free(consume->held.messages);
+    consume->held = (struct held_back){.messages = NULL};
+}
+
+/* --- asking --------------------------------------------------------------------------------------
+ */
+
+/* After a rebalance whoever owns the partitions reads from the fence. */
+static void forget_held_if_stale(struct consume *consume)
+{
+    if (consume->held.generation != consume->assignment->generation)
+        forget_held(&consume->held);
+}
+
+static enum status ask_kafka(struct consume *consume, int timeout_ms,
+                             struct kafka_message **ret_message, struct error *err)
+{
+    int32_t partition = -1;
+    enum status status = kafka_consume(consume->consumer, timeout_ms, ret_message, &partition, err);
+    forget_held_if_stale(consume);
+    if (status == STATUS_FATAL && partition >= 0)
+        return error_set(err, STATUS_RETRY, batch_lost,
+                         "partition %d: the next offset is not in the log any more", partition);
+    if (status == STATUS_OK && *ret_message) {
+        counter_add(&consume->counters->records_consumed, 1);
+        counter_add(&consume->counters->bytes_consumed,
+                    kafka_message_key(*ret_message).len + kafka_message_value(*ret_message).len);
+    }
+    return status;
+}
+
+/* While records are held back, the consumer has to be asked all the same: only then does it serve
+ * the group. What it gives comes behind them. */
+static enum status serve_group(struct consume *consume, struct error *err)
+{
+    struct held_back *held = &consume->held;
+    struct kafka_message *message;
+    forget_held_if_stale(consume);
+    if (!held_count(held))
+        return STATUS_OK;
+    if (!make_room(held, 0))
+        return error_set(err, STATUS_RETRY, batch_lost, "no memory for holding records back");
+    enum status status = ask_kafka(consume, 0, &message, err);
+    if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0)
+        return STATUS_OK; /* shows again when there is nothing else to do */
+    if (status == STATUS_OK && message)
+        held->messages[held->count++] = message;
+    return status;
+}
+
+static enum status next_message(struct consume *consume, int timeout_ms,
+                                struct kafka_message **ret_message, struct error *err)
+{
+    struct held_back *held = &consume->held;
+    if (!held_count(held))
+        return ask_kafka(consume, timeout_ms, ret_message, err);
+    *ret_message = held->messages[held->first++];
+    return STATUS_OK;
+}
+
+/* --- filling ------------------------------------------------------------------------------------
+ */
+
+static bool is_full(const struct consume *consume, const struct batch *batch)
+{
+    return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max;
 }
 
 /* The partition's place among the sources; a new one at its first record in this batch. */
@@ -66,8 +199,6 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
     batch->bytes += record_bytes(record);
     batch->sources[record->source].next_offset = offset + 1;
     batch->sources[record->source].count++;
-    counter_add(&consume->counters->records_consumed, 1);
-    counter_add(&consume->counters->bytes_consumed, record_bytes(record));
 }
 
 /* 0 while there is something at once; then the rest of the first record's patience. */
@@ -97,21 +228,17 @@ static void drop_if_stale(const struct consume *consume, struct batch *batch, ui
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
+    enum status status = serve_group(consume, err);
     uint64_t generation = consume->assignment->generation;
     int64_t idle_until = deadline_in_ms(idle_ms);
     bool had_one = true;
-    while (!is_full(consume, batch)) {
+    while (status == STATUS_OK && !is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
-        int32_t partition = -1;
-        enum status status =
-            kafka_consume(consume->consumer, timeout_ms, &message, &partition, err);
+        status = next_message(consume, timeout_ms, &message, err);
         drop_if_stale(consume, batch, &generation);
-        if (status == STATUS_RETRY && batch->count)
+        if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 && batch->count)
             return STATUS_OK; /* nothing is lost: what is there goes on, the trouble shows again */
-        if (status == STATUS_FATAL && partition >= 0)
-            return error_set(err, STATUS_RETRY, batch_lost,
-                             "partition %d: the next offset is not in the log any more", partition);
         if (status != STATUS_OK)
             return status;
         had_one = message != NULL;
@@ -127,7 +254,7 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
             !had_one)
             break;
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* Kafka does not hand out again what it has handed out: only a new assignment, from the fence,

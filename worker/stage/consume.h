@@ -16,6 +16,13 @@ struct assignment {
 };
 struct partition *assignment_find(const struct assignment *assignment, int32_t partition);
 
+/* Records that were put back, in the order in which they are taken again. */
+struct held_back {
+    struct kafka_message **messages;
+    size_t first, count, capacity; /* messages[first .. count) are there */
+    uint64_t generation;           /* of the assignment that they were read under */
+};
+
 struct consume {
     struct kafka_consumer *consumer;
     struct assignment *assignment;
@@ -23,6 +30,7 @@ struct consume {
     int64_t bytes_max;
     int64_t wait_ms_max; /* how long the first record waits for company */
     struct counters *counters;
+    struct held_back held;
 };
 
 /* OK with batch->count 0 when nothing came within `idle_ms`. When partitions come or go meanwhile,
@@ -30,5 +38,12 @@ struct consume {
  * what had been read is then read again. */
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err);
+/* Cuts the batch: its records from `from` on (at least 1) come again with the next consume_run.
+ * They are kept here, because a consumer that seeks back skips records (pitfalls of
+ * librdkafka 2.0.2). RETRY with batch_lost when memory is short. */
+enum status consume_put_back(struct consume *consume, struct batch *batch, size_t from,
+                             struct error *err);
+/* Lets go of what was put back; before the consumer is closed. */
+void consume_close(struct consume *consume);
 
 #endif

@@ -1,131 +1,76 @@
 #include "stage/prepare.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "domain/kind.h"
 #include "domain/password.h"
+#include "hash_pool.h"
+#include "wire/passwords.h"
 
-enum { THREADS_MAX = 16 };
-
-/* One password to hash. Plain and hash are in the batch's arena. */
-struct job {
+/* A password of an event of the batch, and what is to be done with it. Texts are in the batch's
+ * arena. */
+struct task {
     struct event *event;
-    struct text plain;
-    char *hash; /* PASSWORD_HASH_MAX */
-    enum status status;
-    struct error error;
+    size_t record;
+    struct stored_password *compared; /* NULL: to be hashed and stored */
 };
 
-/* Threads that take jobs one by one until none is left. The arrays belong to the caller of
- * pool_run. */
-struct prepare_pool {
-    pthread_t threads[THREADS_MAX];
-    int thread_count;
-    pthread_mutex_t mutex;
-    pthread_cond_t work, done;
-    struct hash_cost cost;
-    struct job *jobs;
-    size_t count, next, finished;
-    int64_t deadline_us;
-    bool is_closing;
+struct tasks {
+    struct task *items;
+    struct hash_job *jobs; /* by task */
+    size_t count;
 };
 
-/* With the mutex held; gives it back while hashing. False when there is nothing left to do in time.
- */
-static bool do_next_job(struct prepare_pool *pool)
-{
-    if (pool->next == pool->count)
-        return false;
-    struct job *job = &pool->jobs[pool->next++];
-    bool in_time = !deadline_passed(pool->deadline_us);
-    pthread_mutex_unlock(&pool->mutex);
-    job->status = in_time ? crypto_hash_password(job->plain, &pool->cost, job->hash, &job->error)
-                          : error_set(&job->error, STATUS_RETRY, "DEADLINE",
-                                      "hashing of passwords takes longer than hashing.deadline");
-    pthread_mutex_lock(&pool->mutex);
-    if (++pool->finished == pool->count)
-        pthread_cond_signal(&pool->done);
-    return true;
-}
-
-static void *work(void *opaque)
-{
-    struct prepare_pool *pool = opaque;
-    pthread_mutex_lock(&pool->mutex);
-    while (!pool->is_closing) {
-        if (!do_next_job(pool))
-            pthread_cond_wait(&pool->work, &pool->mutex);
-    }
-    pthread_mutex_unlock(&pool->mutex);
-    return NULL;
-}
-
-static struct prepare_pool *pool_open(int threads)
-{
-    struct prepare_pool *pool = calloc(1, sizeof *pool);
-    if (!pool)
-        return NULL;
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
-    /* The lane's own thread hashes too, while it waits for the others. */
-    for (int i = 0; i < threads - 1 && i < THREADS_MAX; i++) {
-        if (pthread_create(&pool->threads[pool->thread_count], NULL, work, pool) == 0)
-            pool->thread_count++;
-    }
-    return pool;
-}
-
-void prepare_close(struct prepare *prepare)
-{
-    struct prepare_pool *pool = prepare->pool;
-    if (!pool)
-        return;
-    pthread_mutex_lock(&pool->mutex);
-    pool->is_closing = true;
-    pthread_cond_broadcast(&pool->work);
-    pthread_mutex_unlock(&pool->mutex);
-    for (int i = 0; i < pool->thread_count; i++)
-        pthread_join(pool->threads[i], NULL);
-    pthread_cond_destroy(&pool->work);
-    pthread_cond_destroy(&pool->done);
-    pthread_mutex_destroy(&pool->mutex);
-    free(pool);
-    prepare->pool = NULL;
-}
-
-static void pool_run(struct prepare_pool *pool, struct job *jobs, size_t count,
-                     const struct hash_cost *cost, int64_t deadline_us)
-{
-    pthread_mutex_lock(&pool->mutex);
-    pool->cost = *cost;
-    pool->deadline_us = deadline_us;
-    pool->jobs = jobs;
-    pool->count = count;
-    pool->next = pool->finished = 0;
-    pthread_cond_broadcast(&pool->work);
-    while (do_next_job(pool))
-        ;
-    while (pool->finished < pool->count)
-        pthread_cond_wait(&pool->done, &pool->mutex);
-    pool->count = pool->next = 0;
-    pthread_mutex_unlock(&pool->mutex);
-}
-
-/* --- which passwords ----------------------------------------------------------------------------
+/* --- what an event asks for ---------------------------------------------------------------------
  */
 
-/* The secret of the event that is to be stored, or NULL. */
-static struct secret *secret_of(struct event *event)
+/* The secret of the event that is hashed and stored, or compared with what is stored; or NULL. */
+static struct secret *secret_of(const struct event *event, enum field_flag purpose)
 {
     for (const struct field *field = event->kind->fields; field->type != FIELD_END; field++) {
-        if (field->type == FIELD_SECRET && field->flags & FIELD_STORED_HASH)
+        if (field->type == FIELD_SECRET && field->flags & purpose)
             return (struct secret *)((char *)event->payload + field->offset);
     }
     return NULL;
+}
+
+static const struct ref *ref_of(const struct event *event)
+{
+    for (const struct field *field = event->kind->fields; field->type != FIELD_END; field++) {
+        if (field->type == FIELD_REF)
+            return (const struct ref *)((const char *)event->payload + field->offset);
+    }
+    return NULL;
+}
+
+/* Is there something to be found out for the event? */
+static bool is_open(const struct batch *batch, size_t i)
+{
+    const struct event *event = batch->events[i];
+    return event && event->kind && !batch->records[i].is_reread && !event->fault.code &&
+           !event->prepared.fault.code;
+}
+
+static bool wants_hash(const struct batch *batch, size_t i)
+{
+    return is_open(batch, i) && text_is_null(batch->events[i]->prepared.password_hash) &&
+           secret_of(batch->events[i], FIELD_STORED_HASH);
+}
+
+static bool wants_comparison(const struct batch *batch, size_t i)
+{
+    return is_open(batch, i) && batch->events[i]->prepared.verified == VERIFY_NONE &&
+           secret_of(batch->events[i], FIELD_COMPARED);
+}
+
+bool prepare_needs_database(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (wants_comparison(batch, i))
+            return true;
+    }
+    return false;
 }
 
 /* The address of the account, when the event names it: a password must not be its local part. */
@@ -193,12 +138,10 @@ static bool generate(struct event *event, const struct secret *secret, struct ar
 }
 
 /* True and the clear password when the event has one to hash. */
-static bool plain_of(struct prepare *prepare, struct event *event, struct arena *arena,
-                     struct text *ret_plain)
+static bool plain_to_store(struct prepare *prepare, struct event *event, struct arena *arena,
+                           struct text *ret_plain)
 {
-    struct secret *secret = secret_of(event);
-    if (!secret)
-        return false;
+    const struct secret *secret = secret_of(event, FIELD_STORED_HASH);
     switch (secret->type) {
     case SECRET_NONE:
         return false;
@@ -206,75 +149,190 @@ static bool plain_of(struct prepare *prepare, struct event *event, struct arena 
         if (!password_is_cleartext(secret->hash, ret_plain))
             return false;
         *ret_plain = text_copy(arena, *ret_plain);
-        return judge_plain(prepare, event, *ret_plain, arena);
+        break;
     case SECRET_SEALED:
-        return unseal(prepare, event, secret, arena, ret_plain) &&
-               judge_plain(prepare, event, *ret_plain, arena);
+        if (!unseal(prepare, event, secret, arena, ret_plain))
+            return false;
+        break;
     case SECRET_GENERATED:
         return generate(event, secret, arena, ret_plain);
     }
+    if (judge_plain(prepare, event, *ret_plain, arena))
+        return true;
+    crypto_wipe(*ret_plain);
     return false;
 }
 
-static bool needs_preparing(const struct batch *batch, size_t i)
+/* What is compared may be anything: what cannot be a password of ours is a wrong one. */
+static bool plain_to_compare(struct prepare *prepare, struct event *event, struct arena *arena,
+                             struct text *ret_plain)
 {
-    const struct event *event = batch->events[i];
-    return event && event->kind && !batch->records[i].is_reread && !event->fault.code &&
-           !event->prepared.fault.code && text_is_null(event->prepared.password_hash);
+    const struct secret *secret = secret_of(event, FIELD_COMPARED);
+    if (secret->type != SECRET_SEALED)
+        return fault_set(&event->prepared.fault, arena, CODE_INVALID_FIELD,
+                         "the secret must be sealed: what is compared is a password, not a hash");
+    return unseal(prepare, event, secret, arena, ret_plain);
 }
 
-static size_t gather_jobs(struct prepare *prepare, struct batch *batch, struct job *jobs)
+/* --- the tasks of a batch -----------------------------------------------------------------------
+ */
+
+/* How many records from the front can be prepared together: up to the first that is to be compared
+ * with a password that one before it may change, since what is stored now says nothing about that.
+ * An account that goes by its address here and by its uuid there is not noticed; apply notices. */
+static size_t count_foreseeable(struct batch *batch)
 {
-    size_t count = 0;
+    struct map changed;
+    if (!prepare_needs_database(batch))
+        return batch->count;
+    map_init(&changed, &batch->arena, batch->count);
     for (size_t i = 0; i < batch->count; i++) {
-        struct text plain;
-        if (needs_preparing(batch, i) && plain_of(prepare, batch->events[i], &batch->arena, &plain))
-            jobs[count++] = (struct job){
-                .event = batch->events[i],
-                .plain = plain,
-                .hash = arena_alloc(&batch->arena, PASSWORD_HASH_MAX),
-            };
+        struct event *event = batch->events[i];
+        if (!event || !event->kind || event->fault.code)
+            continue;
+        struct text address = address_of(event);
+        if (text_is_null(address))
+            continue;
+        if (wants_comparison(batch, i) && map_get(&changed, address))
+            return i;
+        if (!(event->kind->flags & KIND_UNCOUNTED) && !secret_of(event, FIELD_COMPARED))
+            map_put(&changed, address, event);
     }
-    return count;
+    return batch->count;
 }
 
-static size_t count_secrets(const struct batch *batch)
+static enum status load_compared(struct prepare *prepare, struct batch *batch, size_t ready,
+                                 struct stored_password **ret_compared, struct error *err)
 {
+    struct stored_password *items = ARENA_ARRAY(&batch->arena, struct stored_password, ready);
     size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        count += needs_preparing(batch, i) && secret_of(batch->events[i]);
-    return count;
+    for (size_t i = 0; i < ready; i++) {
+        const struct event *event = batch->events[i];
+        if (wants_comparison(batch, i))
+            items[count++] =
+                (struct stored_password){.context = event->context, .ref = *ref_of(event)};
+    }
+    *ret_compared = items;
+    return count ? passwords_load(*prepare->pg, items, count, &batch->arena, err) : STATUS_OK;
 }
 
-/* Keeps what was hashed; the first failure is the stage's. */
-static enum status take_hashes(struct job *jobs, size_t count, struct error *err)
+/* Where there is nothing to compare with, a password of nobody is hashed: the answer takes about as
+ * long as with a stored hash of the configured scheme and cost. Stored hashes of other schemes can
+ * still be told apart by their time, by whoever may send VerifyPassword and is patient. */
+static void add_task(struct tasks *tasks, const struct task *task, struct text plain,
+                     struct arena *arena)
+{
+    struct hash_job *job = &tasks->jobs[tasks->count];
+    tasks->items[tasks->count++] = *task;
+    *job = (struct hash_job){.plain = plain};
+    if (task->compared && !text_is_null(task->compared->hash)) {
+        job->stored = task->compared->hash;
+        return;
+    }
+    job->hash = arena_alloc(arena, PASSWORD_HASH_MAX);
+    if (task->compared) {
+        crypto_wipe(plain);
+        job->plain = text_copy(arena, TEXT("nobody's password"));
+    }
+}
+
+static void gather(struct prepare *prepare, struct batch *batch, size_t ready,
+                   struct stored_password *compared, struct tasks *tasks)
+{
+    tasks->items = ARENA_ARRAY(&batch->arena, struct task, ready);
+    tasks->jobs = ARENA_ARRAY(&batch->arena, struct hash_job, ready);
+    for (size_t i = 0; i < ready; i++) {
+        struct task task = {.event = batch->events[i], .record = i};
+        struct text plain;
+        bool has_plain = false;
+        if (wants_comparison(batch, i)) {
+            task.compared = compared++;
+            has_plain = plain_to_compare(prepare, task.event, &batch->arena, &plain);
+        } else if (wants_hash(batch, i)) {
+            has_plain = plain_to_store(prepare, task.event, &batch->arena, &plain);
+        }
+        if (has_plain)
+            add_task(tasks, &task, plain, &batch->arena);
+    }
+}
+
+/* --- what came out ------------------------------------------------------------------------------
+ */
+
+static void take_result(const struct task *task, const struct hash_job *job)
+{
+    struct prepared *prepared = &task->event->prepared;
+    if (!task->compared) {
+        prepared->password_hash = text_from(job->hash);
+        return;
+    }
+    prepared->verified_uuid = task->compared->uuid;
+    prepared->verified_hash = task->compared->hash;
+    prepared->verified = !task->compared->is_found ? VERIFY_NO_ACCOUNT
+                         : job->matches            ? VERIFY_RIGHT
+                                                   : VERIFY_WRONG;
+}
+
+/* Keeps what is done. The batch ends before the first password that is not; when that is the first
+ * record of all, there is nothing to go on with. */
+static enum status take_results(const struct tasks *tasks, size_t *ready, struct error *err)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count; i++) {
-        crypto_wipe(jobs[i].plain);
-        if (jobs[i].status == STATUS_OK) {
-            jobs[i].event->prepared.password_hash = text_from(jobs[i].hash);
-        } else if (status == STATUS_OK) {
-            status = jobs[i].status;
-            *err = jobs[i].error;
+    size_t first_missing = *ready;
+    for (size_t i = tasks->count; i-- > 0;) {
+        const struct hash_job *job = &tasks->jobs[i];
+        crypto_wipe(job->plain);
+        if (job->is_done && job->status == STATUS_OK) {
+            take_result(&tasks->items[i], job);
+            continue;
         }
+        first_missing = tasks->items[i].record;
+        status = job->is_done ? job->status : STATUS_OK;
+        if (status != STATUS_OK)
+            *err = job->error;
     }
+    if (status == STATUS_FATAL || (status != STATUS_OK && first_missing == 0))
+        return status;
+    *ready = first_missing;
+    return STATUS_OK;
+}
+
+static enum status run_tasks(struct prepare *prepare, struct tasks *tasks, struct error *err)
+{
+    if (tasks->count == 0)
+        return STATUS_OK;
+    if (!prepare->pool)
+        prepare->pool = hash_pool_open(prepare->threads);
+    if (prepare->pool) {
+        hash_pool_run(prepare->pool, tasks->jobs, tasks->count, &prepare->cost,
+                      deadline_in_ms(prepare->deadline_ms), prepare->stop);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < tasks->count; i++)
+        crypto_wipe(tasks->jobs[i].plain);
+    return error_set(err, STATUS_RETRY, "ENOMEM", "no memory for hashing passwords");
+}
+
+enum status prepare_run(struct prepare *prepare, struct batch *batch, size_t *ret_ready,
+                        struct error *err)
+{
+    size_t ready = count_foreseeable(batch);
+    struct stored_password *compared;
+    struct tasks tasks = {.count = 0};
+    enum status status = load_compared(prepare, batch, ready, &compared, err);
+    if (status != STATUS_OK)
+        return status;
+    gather(prepare, batch, ready, compared, &tasks);
+    status = run_tasks(prepare, &tasks, err);
+    if (status == STATUS_OK)
+        status = take_results(&tasks, &ready, err);
+    if (status == STATUS_OK)
+        *ret_ready = ready;
     return status;
 }
 
-enum status prepare_run(struct prepare *prepare, struct batch *batch, struct error *err)
+void prepare_close(struct prepare *prepare)
 {
-    size_t secrets = count_secrets(batch);
-    if (secrets == 0)
-        return STATUS_OK;
-    struct job *jobs = ARENA_ARRAY(&batch->arena, struct job, secrets);
-    size_t count = gather_jobs(prepare, batch, jobs);
-    if (!prepare->pool)
-        prepare->pool = pool_open(prepare->threads);
-    if (!prepare->pool)
-        return error_set(err, STATUS_RETRY, "ENOMEM", "no memory for hashing passwords");
-    if (count)
-        pool_run(prepare->pool, jobs, count, &prepare->cost, deadline_in_ms(prepare->deadline_ms));
-    enum status status = take_hashes(jobs, count, err);
-    return status;
+    hash_pool_close(prepare->pool);
+    prepare->pool = NULL;
 }
