@@ -1,8 +1,10 @@
 """Events that reach every account of a domain: one event, one statement, one result, however many accounts."""
 from support.events import make_event
+from support.provd import binary
 from support.waiting import wait_until
 
-MANY = 100_000
+SANITIZED = "asan" in str(binary())  # the rules are the same, the time is not
+MANY = 20_000 if SANITIZED else 100_000
 FEW = 250
 MIB = 1024 * 1024
 PEAK_MEMORY_MIB = 160
@@ -36,16 +38,12 @@ def quotas(world, domain):
     )
 
 
-def is_sanitized(world):
-    return "-asan" in str(world.worker.program) or "/asan" in str(world.worker.program)
-
-
 def peak_memory_mib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
-def test_a_quota_for_100000_accounts_is_one_event(world):
+def test_a_quota_for_a_whole_domain_is_one_event(world):
     fill(world, "many.example.org", MANY)
     sources = world.send([in_context("many.example.org", domain_event("SetQuota", "many.example.org", bytes=7 * MIB))])
     (result,) = world.answers(sources, limit_s=120)
@@ -66,7 +64,7 @@ def test_a_quota_for_100000_accounts_is_one_event(world):
         summary["seq_last"],
     )
     assert rows == MANY
-    if not is_sanitized(world):
+    if not SANITIZED:
         (pid,) = world.worker.lane_pids()
         assert peak_memory_mib(pid) < PEAK_MEMORY_MIB
 

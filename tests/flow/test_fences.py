@@ -5,6 +5,7 @@ import pytest
 from confluent_kafka import Producer
 
 from support.events import event_record, make_event
+from support.provctl import Provctl
 from support.waiting import stays_true, wait_until
 
 BEFORE = 12  # records per partition, in the past
@@ -56,10 +57,9 @@ def nothing_happens(world):
 
 
 def permit(world, what, reason="the test says so"):
-    """What `provctl fence accept|adopt` does: one permission, used up by the next assignment."""
-    world.database.rows(
-        "UPDATE provd.fence SET permission = %s, permission_reason = %s, permission_by = 'pytest' RETURNING 1", what, reason
-    )
+    """`provctl fence accept|adopt`: one permission, used up by the next assignment."""
+    as_operator = Provctl({**world.base_settings(), "database.url": world.database.url_as("provctl")})
+    as_operator("fence", what, "--partition", 0, "--reason", reason)
 
 
 def operator_records(world):
@@ -157,6 +157,9 @@ def test_a_database_without_a_fence_halts(past):
     assert "provctl fence adopt" in halted(world)
     nothing_happens(world)
     assert accounts(world) == 0
+    permit(world, "adopt", "a new database, on purpose")
+    wait_until(lambda: accounts(world) == 1, what="what came after the committed offset is applied")
+    assert operator_records(world) == 1
 
 
 def test_a_topic_made_again_halts(past):

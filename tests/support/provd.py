@@ -44,16 +44,13 @@ REPORTS = re.compile(
 )
 
 
-def binary(name="provd"):
+def binary():
     """The program under test: PROVD_BINARY or what ctest says, else the newest that was built."""
-    told = {
-        "provd": os.environ.get("PROVD_BINARY") or os.environ.get("PROVD_TEST_WORKER"),
-        "provctl": os.environ.get("PROVCTL_BINARY") or os.environ.get("PROVD_TEST_PROVCTL"),
-    }[name]
+    told = os.environ.get("PROVD_BINARY") or os.environ.get("PROVD_TEST_WORKER")
     if told:
         return pathlib.Path(told)
-    built = sorted(ROOT.glob(f"build/*/{name}"), key=lambda path: path.stat().st_mtime)
-    assert built, f"no build/*/{name}: build it, or set PROVD_BINARY"
+    built = sorted(ROOT.glob("build/*/provd"), key=lambda path: path.stat().st_mtime)
+    assert built, "no build/*/provd: build it, or set PROVD_BINARY"
     return built[-1]
 
 
