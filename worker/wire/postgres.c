@@ -98,7 +98,11 @@ enum status postgres_send(struct postgres *pg, const char *statement, const stru
         return postgres_fail_lost(pg, statement, err);
     }
     assert(!pg->synced && !pg->copy.active && pg->request_end < PIPELINE_REQUESTS_MAX);
-    enum status status = convert_params(&converted, statement, params, param_count, err);
+    enum status status = postgres_copy_settle(pg, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = convert_params(&converted, statement, params, param_count, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -259,6 +263,10 @@ static enum status run_command(struct postgres *pg, const char *sql, int64_t tim
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, sql, err);
     }
+    enum status status = postgres_copy_settle(pg, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     postgres_leave_pipeline(pg);
     if (!PQsendQuery(pg->conn, sql)) {
         return postgres_fail_send(pg, sql, err);
@@ -281,7 +289,10 @@ enum status postgres_query(struct postgres *pg, const char *sql, const struct pa
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, "query", err);
     }
-    enum status status = convert_params(&converted, "query", params, param_count, err);
+    enum status status = postgres_copy_settle(pg, err);
+    if (status == STATUS_OK) {
+        status = convert_params(&converted, "query", params, param_count, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -305,8 +316,12 @@ enum status postgres_commit(struct postgres *pg, struct error *err)
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, "commit", err); /* not sent: not in doubt */
     }
+    enum status status = postgres_copy_settle(pg, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     pg->committing = true;
-    enum status status = run_command(pg, "COMMIT", pg->commit_timeout_ms, &result, err);
+    status = run_command(pg, "COMMIT", pg->commit_timeout_ms, &result, err);
     if (status == STATUS_OK) {
         status = check_committed(pg, result, err);
     }
@@ -329,6 +344,7 @@ enum status postgres_rollback(struct postgres *pg, struct error *err)
     if (pg->copy.active) {
         postgres_copy_abort(pg);
     }
+    postgres_copy_settle(pg, NULL);
     postgres_drain(pg, NULL); /* its errors are why we are here */
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, "rollback", err);

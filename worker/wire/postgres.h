@@ -171,6 +171,9 @@ enum status postgres_copy_begin(struct postgres *pg, const char *copy_sql, struc
 /* Ends it, waits for the server's word. `copy` is gone afterwards in any case. After a copy_flush
  * that failed this may be left out. */
 enum status postgres_copy_end(struct copy *copy, int64_t *ret_rows, struct error *err);
+/* Ends it without waiting for the server's word, so that the server writes rows while the caller
+ * does something else. The next request waits, and fails when the COPY did. */
+enum status postgres_copy_leave(struct copy *copy, struct error *err);
 
 /* --- errors ------------------------------------------------------------------------------ */
 

@@ -71,6 +71,10 @@ enum status postgres_copy_begin(struct postgres *pg, const char *copy_sql, struc
     if (!postgres_usable(pg)) {
         return postgres_fail_lost(pg, copy_sql, err);
     }
+    enum status status = postgres_copy_settle(pg, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     copy->failed = false;
     if (!copy->start && !copy_grow(copy, COPY_BUFFER_BYTES_MIN)) {
         return fail_rows(copy_sql, err);
@@ -190,10 +194,9 @@ static void put_trailer(struct copy *copy)
     }
 }
 
-static enum status finish(struct copy *copy, int64_t *ret_rows, struct error *err)
+static enum status send_end(struct copy *copy, struct error *err)
 {
     struct postgres *pg = copy->pg;
-    PGresult *result = NULL;
 
     enum status status = postgres_wait_sent(pg, copy->sql, err);
     if (status == STATUS_OK) {
@@ -205,15 +208,11 @@ static enum status finish(struct copy *copy, int64_t *ret_rows, struct error *er
     if (PQputCopyEnd(pg->conn, NULL) != 1) {
         return postgres_fail_send(pg, copy->sql, err);
     }
-    status = postgres_finish(pg, copy->sql, &result, err);
-    if (status == STATUS_OK) {
-        *ret_rows = strtoll(PQcmdTuples(result), NULL, 10);
-        PQclear(result);
-    }
-    return status;
+    pg->copy_left = copy->sql;
+    return postgres_wait_sent(pg, copy->sql, err);
 }
 
-enum status postgres_copy_end(struct copy *copy, int64_t *ret_rows, struct error *err)
+enum status postgres_copy_leave(struct copy *copy, struct error *err)
 {
     struct postgres *pg = copy->pg;
 
@@ -230,9 +229,37 @@ enum status postgres_copy_end(struct copy *copy, int64_t *ret_rows, struct error
         postgres_copy_abort(pg);
         status = fail_rows(copy->sql, err);
     } else if (status == STATUS_OK) {
-        status = finish(copy, ret_rows, err);
+        status = send_end(copy, err);
     }
     copy->active = false;
+    return status;
+}
+
+static enum status settle(struct postgres *pg, PGresult **ret_result, struct error *err)
+{
+    const char *sql = pg->copy_left;
+
+    pg->copy_left = NULL;
+    return postgres_finish(pg, sql, ret_result, err);
+}
+
+enum status postgres_copy_settle(struct postgres *pg, struct error *err)
+{
+    return pg->copy_left ? settle(pg, NULL, err) : STATUS_OK;
+}
+
+enum status postgres_copy_end(struct copy *copy, int64_t *ret_rows, struct error *err)
+{
+    PGresult *result = NULL;
+
+    enum status status = postgres_copy_leave(copy, err);
+    if (status == STATUS_OK) {
+        status = settle(copy->pg, &result, err);
+    }
+    if (status == STATUS_OK) {
+        *ret_rows = strtoll(PQcmdTuples(result), NULL, 10);
+        PQclear(result);
+    }
     return status;
 }
 

@@ -47,6 +47,7 @@ struct postgres {
     bool broken; /* close it and open another */
 
     struct copy copy;
+    const char *copy_left;   /* the COPY whose result is still to come; NULL: none */
     struct error copy_error; /* why it failed before its end */
     enum status copy_status;
 };
@@ -76,7 +77,9 @@ enum status postgres_connect(const struct postgres_options *options, PGconn **re
 /* postgres_params.c: bytes of a parameter of this type; 0: any number; -1: never sent. */
 int postgres_param_width(uint32_t type_oid);
 
-/* postgres_copy.c: ends an open COPY by force; only for rollback. */
+/* postgres_copy.c: the result of a COPY that was left; first in each request. */
+enum status postgres_copy_settle(struct postgres *pg, struct error *err);
+/* Ends an open COPY by force; only for rollback. */
 void postgres_copy_abort(struct postgres *pg);
 
 /* postgres_errors.c: each fills `err`, marks the connection when it cannot go on, returns the

@@ -178,8 +178,7 @@ enum status rows_copy(struct postgres *pg, const struct noun *noun, const struct
         }
         status = copy_flush(copy, err);
     }
-    int64_t written;
-    enum status end = postgres_copy_end(copy, &written, status == STATUS_OK ? err : NULL);
+    enum status end = postgres_copy_leave(copy, status == STATUS_OK ? err : NULL);
     return status == STATUS_OK ? end : status;
 }
 
