@@ -1,5 +1,6 @@
 # Man pages: man/<name>.<section>.scd through scdoc. A line `@SETTINGS@` becomes the table of settings, as
-# `provctl config man` prints it, so that the page cannot lag behind the table.
+# `provctl config man` prints it, a line `@COMMANDS@` the help of all commands of provctl, so that the pages cannot
+# lag behind.
 
 find_program(SCDOC scdoc)
 file(GLOB man_sources CONFIGURE_DEPENDS man/*.scd)
@@ -13,8 +14,10 @@ if(SCDOC AND man_sources AND TARGET provctl)
         add_custom_command(
             OUTPUT ${page}
             COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DPAGE=${page} -DSCDOC=${SCDOC}
-                    -DPROVCTL=$<TARGET_FILE:provctl> -P ${CMAKE_SOURCE_DIR}/cmake/man_page.cmake
+                    -DPROVCTL=$<TARGET_FILE:provctl> -DPYTHON=${Python3_EXECUTABLE}
+                    -P ${CMAKE_SOURCE_DIR}/cmake/man_page.cmake
             DEPENDS ${source} provctl ${CMAKE_SOURCE_DIR}/cmake/man_page.cmake
+                    ${CMAKE_SOURCE_DIR}/cmake/man_commands.py
             VERBATIM)
         list(APPEND man_pages ${page})
         install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
