@@ -5,6 +5,7 @@ import pytest
 
 from support.provctl import PROVCTL, Provctl
 from support.waiting import wait_until
+from support.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,3 +40,31 @@ def provctl(stack, kafka, topics):
 def provctl_db(provctl, database):
     """The same, with the module's database, as the operators' role."""
     return provctl.having(database__url=database.url_as("provctl"))
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    """A directory with the worker's key k1, and the public key."""
+    directory = tmp_path_factory.mktemp("keys")
+    made = Provctl()("keygen", "k1", "--directory", directory, "-o", "json").json
+    return directory, made["public_key"]
+
+
+@pytest.fixture(scope="module")
+def worker_world(stack, keys):
+    world = World(stack, label="provctl_act", settings={"secrets.keys_directory": str(keys[0])})
+    try:
+        world.worker.start()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def run(worker_world):
+    """provctl for this world; context acme and domain example.org are there."""
+    settings = {path: value for path, value in worker_world.settings.items() if path.startswith("kafka.")}
+    provctl = Provctl({**settings, "database.url": worker_world.database.url_as("provctl"), "hashing.memory": "8MiB"})
+    provctl("events", "send", "--wait", stdin='{"payload": {"CreateContext": {"name": "acme"}}}')
+    provctl("domain", "add", "example.org", "--context", "acme")
+    return provctl

@@ -1,42 +1,11 @@
 """account and domain: what the old tools' users type, against the real worker."""
 import pytest
 
-from support.provctl import Provctl
-from support.world import World
-
 DATA, USAGE, TEMPORARY, CONFIG_ERROR = 65, 64, 75, 78
 # vpopmail's error numbers as a shell sees them.
 EXISTS, NO_USER, NO_DOMAIN, BAD_DOMAIN, DOMAIN_EXISTS, BAD_QUOTA, CATCH_ALL = 254, 246, 245, 244, 243, 227, 201
 BOB = "bob@example.org"
 HASH = "{SHA512-CRYPT}$6$rounds=5000$salt$abcdefghijklmnopqrstuvwxyz0123456789"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    """A directory with the worker's key k1, and the public key."""
-    directory = tmp_path_factory.mktemp("keys")
-    made = Provctl()("keygen", "k1", "--directory", directory, "-o", "json").json
-    return directory, made["public_key"]
-
-
-@pytest.fixture(scope="module")
-def worker_world(stack, keys):
-    world = World(stack, label="provctl_act", settings={"secrets.keys_directory": str(keys[0])})
-    try:
-        world.worker.start()
-        yield world
-    finally:
-        world.close()
-
-
-@pytest.fixture(scope="module")
-def run(worker_world):
-    """provctl for this world; context acme and domain example.org are there."""
-    settings = {path: value for path, value in worker_world.settings.items() if path.startswith("kafka.")}
-    provctl = Provctl({**settings, "database.url": worker_world.database.url_as("provctl"), "hashing.memory": "8MiB"})
-    provctl("events", "send", "--wait", stdin='{"payload": {"CreateContext": {"name": "acme"}}}')
-    provctl("domain", "add", "example.org", "--context", "acme")
-    return provctl
 
 
 @pytest.fixture

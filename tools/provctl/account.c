@@ -3,6 +3,7 @@
 #include "account.h"
 
 #include "act.h"
+#include "bulk.h"
 #include "commands.h"
 
 #define PASSWORD_OPTIONS                                                                           \
@@ -41,14 +42,18 @@ static const struct option_row add_options[] = {
     {"lazy", 0, NULL, "make the services at the first login", false, false},
     {"no-password", 'n', NULL, "nobody can log in until there is a password", false, false},
     PASSWORD_OPTIONS,
+    BULK_OPTIONS,
     ACT_OPTIONS,
     {.name = NULL},
 };
-static const struct option_row password_options[] = {PASSWORD_OPTIONS, ACT_OPTIONS, {.name = NULL}};
+static const struct option_row password_options[] = {
+    PASSWORD_OPTIONS, BULK_OPTIONS, ACT_OPTIONS, {.name = NULL}};
 static const struct option_row plain_options[] = {ACT_OPTIONS, {.name = NULL}};
+static const struct option_row bulk_options[] = {BULK_OPTIONS, ACT_OPTIONS, {.name = NULL}};
 static const struct option_row delete_options[] = {
     {"purge", 0, NULL, "for good: the address is free at once, and nothing can be restored", false,
      false},
+    BULK_OPTIONS,
     ACT_OPTIONS,
     {.name = NULL},
 };
@@ -81,6 +86,11 @@ static const struct option_row flag_options[] = {
     {.name = NULL},
 };
 
+#define BULK_HELP                                                                                  \
+    " With --csv the file's first line names its columns, each further line is an event, and the " \
+    "output has a line for each. Its events' ids come from its rows: a call that was interrupted " \
+    "(Ctrl-C ends it after the batch in hand) is made again and goes on; nothing is done twice."
+
 #define EXIT_CODES                                                                                 \
     " Exit codes are those of vpopmail: 255 illegal name, 254 it exists, 246 no such account, "    \
     "245 no such domain, "                                                                         \
@@ -110,12 +120,14 @@ const struct command account_commands[] = {
         .group = "account",
         .name = "add",
         .arguments = "ADDRESS",
-        .arguments_min = 1,
         .arguments_max = 1,
         .summary = "make an account (vadduser)",
         .help = "Sends CreateAccount, waits for the result and prints it. The password is asked "
                 "for, or read as one line from "
-                "standard input, and hashed here (hashing.scheme) or sealed (--key-id)." EXIT_CODES,
+                "standard input, and hashed here (hashing.scheme) or sealed (--key-id)." BULK_HELP
+                " Columns: address, hash or password, first_name, last_name, department, "
+                "telephone, group, forward, comment, mailbox_type, storage_node, quota, services, "
+                "flags, service_mode." EXIT_CODES,
         .examples =
             "  provctl account add bob@example.org --quota 100M --random\n"
             "  pwgen 16 1 | provctl account add bob@example.org --context acme --first-name Bob\n"
@@ -142,12 +154,12 @@ const struct command account_commands[] = {
         .group = "account",
         .name = "delete",
         .arguments = "ADDRESS|UUID",
-        .arguments_min = 1,
         .arguments_max = 1,
         .summary = "delete an account (vdeluser)",
         .help = "Sends DeleteAccount. The address stays reserved, and the account can be restored, "
                 "for accounts.grace_period, "
-                "unless --purge is given. One that is gone already is no error." EXIT_CODES,
+                "unless --purge is given. One that is gone already is no error." BULK_HELP
+                " Columns: address." EXIT_CODES,
         .examples = "  provctl account delete bob@example.org --reason 'left the company' --ticket "
                     "HD-4711\n",
         .options = delete_options,
@@ -170,12 +182,12 @@ const struct command account_commands[] = {
         .group = "account",
         .name = "password",
         .arguments = "ADDRESS|UUID",
-        .arguments_min = 1,
         .arguments_max = 1,
         .summary = "set the password of an account (vpasswd)",
         .help = "Sends SetPassword. The password is asked for, or read as one line from standard "
                 "input, and hashed here "
-                "(hashing.scheme) or sealed (--key-id)." EXIT_CODES,
+                "(hashing.scheme) or sealed (--key-id)." BULK_HELP
+                " Columns: address, hash or password." EXIT_CODES,
         .examples = "  provctl account password bob@example.org --random\n"
                     "  provctl account password bob@example.org --hash '{SHA512-CRYPT}$6$...'\n",
         .options = password_options,
@@ -185,16 +197,15 @@ const struct command account_commands[] = {
         .group = "account",
         .name = "quota",
         .arguments = "ADDRESS|UUID|DOMAIN QUOTA",
-        .arguments_min = 2,
         .arguments_max = 2,
         .summary = "set the quota of an account or domain (vsetuserquota)",
         .help = "Sends SetQuota: NOQUOTA, N, NB, NK, NKB, NM, NMB, NS (bytes), NC (messages) or "
                 "\"NS,NC\". A string is the whole "
                 "quota: the half that it does not name is unlimited. With a domain, all of its "
-                "accounts get it." EXIT_CODES,
+                "accounts get it." BULK_HELP " Columns: address, quota." EXIT_CODES,
         .examples = "  provctl account quota bob@example.org 100M\n"
                     "  provctl account quota example.org 100000000S,5000C --dry-run\n",
-        .options = plain_options,
+        .options = bulk_options,
         .run = account_quota,
     },
     {
@@ -218,15 +229,14 @@ const struct command account_commands[] = {
         .group = "account",
         .name = "status",
         .arguments = "ADDRESS|UUID STATUS",
-        .arguments_min = 2,
         .arguments_max = 2,
         .summary = "set the status of an account",
         .help = "Sends SetAccountStatus: PENDING, ACTIVE, LOCKED (no login, mail is delivered), "
                 "MAINTENANCE (no login, delivery "
                 "deferred) or CLOSED (no login, mail bounces). --reason is kept with the "
-                "account." EXIT_CODES,
+                "account." BULK_HELP " Columns: address, status, reason." EXIT_CODES,
         .examples = "  provctl account status bob@example.org LOCKED --reason 'unpaid'\n",
-        .options = plain_options,
+        .options = bulk_options,
         .run = account_status,
     },
     {.group = NULL},

@@ -2,8 +2,10 @@
 #ifndef PROVCTL_ACCOUNT_H
 #define PROVCTL_ACCOUNT_H
 
+#include "base/text.h"
 #include "wire/json.h"
 
+struct arena;
 struct invocation;
 
 int account_show(struct invocation *invocation); /* account_show.c */
@@ -21,6 +23,11 @@ int account_flags(struct invocation *invocation);    /* account_flags.c */
  * that was made up (NULL: none). Exit code. */
 int account_read_password(struct invocation *invocation, const char *address, json_t **ret_password,
                           const char **ret_made);
+
+/* A hash as the schema wants it; one without a scheme is crypt's. */
+json_t *account_given_hash(struct arena *arena, const char *given);
+/* A password in clear, sealed (--key-id) or hashed; NULL after saying what is wrong. */
+json_t *account_hide_password(struct invocation *invocation, struct text plain);
 
 /* NAME=VALUE of an update into the payload and its list of fields; an empty value clears. `numbers`
  * are the names whose values are whole numbers, ended by NULL. False after saying what is wrong. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "account_bulk.h"
 #include "act.h"
 #include "command.h"
 #include "domain/quota.h"
@@ -65,7 +66,7 @@ static bool put_numbers(struct invocation *invocation, json_t *payload)
     return true;
 }
 
-int account_add(struct invocation *invocation)
+static int add_one(struct invocation *invocation)
 {
     const char *address = invocation->arguments[0];
     json_t *payload = json_pack("{ss}", "address", address);
@@ -83,6 +84,11 @@ int account_add(struct invocation *invocation)
     }
     json_object_set_new(payload, "password", password);
     return act_send(invocation, ACT_ACCOUNT, address, "CreateAccount", payload, made);
+}
+
+int account_add(struct invocation *invocation)
+{
+    return act_one_or_many(invocation, 1, add_one, account_bulk_add);
 }
 
 /* --- changing -----------------------------------------------------------------------------------
@@ -146,7 +152,7 @@ int account_update(struct invocation *invocation)
     return act_send(invocation, ACT_ACCOUNT, name, "UpdateAccount", payload, NULL);
 }
 
-int account_delete(struct invocation *invocation)
+static int delete_one(struct invocation *invocation)
 {
     const char *name = invocation->arguments[0];
 
@@ -154,6 +160,11 @@ int account_delete(struct invocation *invocation)
                     json_pack("{so ss}", "ref", act_ref(name), "mode",
                               option_given(invocation, "purge") ? "PURGE" : "SOFT"),
                     NULL);
+}
+
+int account_delete(struct invocation *invocation)
+{
+    return act_one_or_many(invocation, 1, delete_one, account_bulk_delete);
 }
 
 int account_restore(struct invocation *invocation)
@@ -166,7 +177,7 @@ int account_restore(struct invocation *invocation)
 
 /* As vsetuserquota: an address, or a domain for all of its accounts. The worker judges the quota.
  */
-int account_quota(struct invocation *invocation)
+static int quota_one(struct invocation *invocation)
 {
     const char *name = invocation->arguments[0];
     bool is_account = strchr(name, '@') || !strchr(name, '.');
@@ -179,7 +190,12 @@ int account_quota(struct invocation *invocation)
                     NULL);
 }
 
-int account_status(struct invocation *invocation)
+int account_quota(struct invocation *invocation)
+{
+    return act_one_or_many(invocation, 2, quota_one, account_bulk_quota);
+}
+
+static int status_one(struct invocation *invocation)
 {
     const char *name = invocation->arguments[0];
     const char *reason = option_value(invocation, "reason");
@@ -189,4 +205,9 @@ int account_status(struct invocation *invocation)
     if (reason)
         json_object_set_new(payload, "reason", json_string(reason));
     return act_send(invocation, ACT_ACCOUNT, name, "SetAccountStatus", payload, NULL);
+}
+
+int account_status(struct invocation *invocation)
+{
+    return act_one_or_many(invocation, 2, status_one, account_bulk_status);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "account_bulk.h"
 #include "act.h"
 #include "command.h"
 #include "configuration.h"
@@ -49,12 +50,21 @@ static int seal(struct invocation *invocation, struct text plain, json_t **ret_p
     return complain_usage(invocation, "--public-key is no key for sealed boxes");
 }
 
-/* A hash of crypt(3) without a scheme, as vadduser -e takes it. */
-static json_t *given_hash(struct arena *arena, const char *given)
+/* Without a scheme it is one of crypt(3), as vadduser -e takes it. */
+json_t *account_given_hash(struct arena *arena, const char *given)
 {
     struct text text = *given == '{' ? text_from(given) : text_format(arena, "{CRYPT}%s", given);
 
     return json_pack("{s{ss%}}", "PasswordHash", "hash", text.data, text.len);
+}
+
+json_t *account_hide_password(struct invocation *invocation, struct text plain)
+{
+    json_t *password = NULL;
+    int code = option_given(invocation, "key-id") ? seal(invocation, plain, &password)
+                                                  : hash(invocation, plain, &password);
+
+    return code == EX_OK ? password : NULL;
 }
 
 static int read_plain(struct invocation *invocation, const char *address, struct text *ret_plain,
@@ -93,19 +103,18 @@ int account_read_password(struct invocation *invocation, const char *address, js
         return EX_OK;
     }
     if (option_given(invocation, "hash")) {
-        *ret_password = given_hash(invocation->arena, option_value(invocation, "hash"));
+        *ret_password = account_given_hash(invocation->arena, option_value(invocation, "hash"));
         return EX_OK;
     }
     code = read_plain(invocation, address, &plain, ret_made);
-    if (code == EX_OK)
-        code = option_given(invocation, "key-id") ? seal(invocation, plain, ret_password)
-                                                  : hash(invocation, plain, ret_password);
+    if (code == EX_OK && !(*ret_password = account_hide_password(invocation, plain)))
+        code = EX_DATAERR;
     if (!text_is_null(plain))
         crypto_wipe(plain);
     return code;
 }
 
-int account_password(struct invocation *invocation)
+static int set_one(struct invocation *invocation)
 {
     const char *name = invocation->arguments[0];
     const char *made;
@@ -116,4 +125,9 @@ int account_password(struct invocation *invocation)
         return code;
     return act_send(invocation, ACT_ACCOUNT, name, "SetPassword",
                     json_pack("{so so}", "ref", act_ref(name), "password", password), made);
+}
+
+int account_password(struct invocation *invocation)
+{
+    return act_one_or_many(invocation, 1, set_one, account_bulk_password);
 }

@@ -49,6 +49,17 @@ int act_old_number(enum act_about about, const char *code, const char **ret_word
     return 0;
 }
 
+int act_one_or_many(struct invocation *invocation, int count,
+                    int (*one)(struct invocation *invocation),
+                    int (*many)(struct invocation *invocation))
+{
+    if (option_given(invocation, "csv"))
+        return many(invocation);
+    if (invocation->argument_count == count)
+        return one(invocation);
+    return complain_usage(invocation, "missing argument: %s", invocation->command->arguments);
+}
+
 json_t *act_ref(const char *name)
 {
     struct uuid uuid;

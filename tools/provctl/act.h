@@ -25,6 +25,10 @@ enum act_about { ACT_ACCOUNT, ACT_DOMAIN };
 int act_send(struct invocation *invocation, enum act_about about, const char *name,
              const char *kind, json_t *payload, const char *password);
 
+/* With --csv `many`, else `one` when there are `count` arguments. Exit code. */
+int act_one_or_many(struct invocation *invocation, int count,
+                    int (*one)(struct invocation *invocation),
+                    int (*many)(struct invocation *invocation));
 /* {"address": name} or {"uuid": name}. */
 json_t *act_ref(const char *name);
 /* The old tool's number for a result code, from 1; 0: it had none. */
