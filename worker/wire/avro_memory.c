@@ -1,3 +1,4 @@
+/* Where avro-c gets its memory from: a scratch area while hostile bytes are read, else the heap. */
 #include "wire/avro_private.h"
 
 #include <assert.h>

@@ -79,7 +79,7 @@ struct named_type *names_add(struct names *names, const char *fullname, const js
     if (names->count == AVRO_NAMED_TYPES_MAX)
         return NULL;
     type = &names->items[names->count++];
-    strcpy(type->fullname, fullname);
+    snprintf(type->fullname, sizeof type->fullname, "%s", fullname);
     type->definition = definition;
     return type;
 }

@@ -6,8 +6,8 @@
 
 struct arena;
 
-/* The domain in lower-case A-labels, or TEXT_NULL when it is not allowed (fits domain_to_ascii). Also
- * checks that labels which already are A-labels decode to valid U-labels. */
+/* The domain in lower-case A-labels, or TEXT_NULL when it is not allowed (fits domain_to_ascii).
+ * Also checks that labels which already are A-labels decode to valid U-labels. */
 struct text idna_to_ascii(struct arena *arena, struct text domain);
 
 #endif

@@ -23,10 +23,13 @@ void library_add(struct library *library, struct text json)
     if (library->count == LIBRARY_SCHEMAS_MAX || !schema_fingerprint(json, &fingerprint) ||
         library_find(library, fingerprint).data != NULL)
         return;
-    item->json = strndup(json.data, json.len);
+    item->json = malloc(json.len + 1);
+    if (item->json == NULL)
+        return;
+    memcpy(item->json, json.data, json.len);
+    item->json[json.len] = '\0';
     item->fingerprint = fingerprint;
-    if (item->json != NULL)
-        library->count++;
+    library->count++;
 }
 
 struct text library_find(const struct library *library, uint64_t fingerprint)
