@@ -64,11 +64,18 @@ enum status ledger_read_lock(struct postgres *pg, const int32_t *fence_ids, size
 enum status ledger_send_recall_events(struct postgres *pg, const struct uuid *ids, size_t count,
                                       struct error *err)
 {
+    struct uuid least = UUID_NIL, greatest = UUID_NIL;
     array_begin(&arrays[0], ARRAY_UUID);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         array_add_uuid(&arrays[0], &ids[i]);
-    struct param param = array_param(&arrays[0]);
-    return postgres_send(pg, "recall_events", &param, 1, err);
+        if (i == 0 || uuid_compare(&ids[i], &least) < 0)
+            least = ids[i];
+        if (uuid_compare(&ids[i], &greatest) > 0)
+            greatest = ids[i];
+    }
+    const struct param params[] = {array_param(&arrays[0]), param_uuid(&least),
+                                   param_uuid(&greatest)};
+    return postgres_send(pg, "recall_events", params, 3, err);
 }
 
 enum {
