@@ -25,6 +25,24 @@ static struct text time_text(int64_t unix_us, struct arena *arena)
                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, micros);
 }
 
+/* By hand: a change record has half a dozen numbers, and printf took a twentieth of a lane's time.
+ */
+static struct text number_text(int64_t number, struct arena *arena)
+{
+    enum { DIGITS_MAX = 20 };
+    char digits[DIGITS_MAX];
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t first = DIGITS_MAX;
+    do {
+        digits[--first] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0)
+        digits[--first] = '-';
+    size_t len = DIGITS_MAX - first;
+    return text_copy(arena, (struct text){digits + first, len});
+}
+
 struct text cell_text(const struct column *column, const union cell *cell, struct arena *arena)
 {
     if (cell_is_null(column, cell))
@@ -50,5 +68,5 @@ struct text cell_text(const struct column *column, const union cell *cell, struc
     case COLUMN_INT2:
         break;
     }
-    return text_format(arena, "%" PRId64, cell->number);
+    return number_text(cell->number, arena);
 }
