@@ -3,7 +3,7 @@
 #   fuzz          tests/fuzz/fuzz_*.c over its corpus (preset fuzz only)
 #   lint          tests/lint
 #   schemas, sql, provctl, flow, fault, ...   Python, pytest: each tests/<folder>/test_*.py is one test;
-#                 all but `schemas` and `deploy` need the development stack, which the fixture `stack` starts
+#                 all but `schemas`, `deploy` and `docs` need the development stack, which the fixture `stack` starts
 
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
@@ -57,6 +57,13 @@ foreach(folder ${c_folders})
     endforeach()
 endforeach()
 
+# The fold as a program, for tests/oracle.
+file(GLOB world_sources CONFIGURE_DEPENDS tests/rules/world*.c tests/rules/event_json.c)
+add_executable(fold tests/oracle/fold.c ${world_sources})
+target_include_directories(fold PRIVATE tests/rules tests/support)
+target_link_libraries(fold PRIVATE provd_core PkgConfig::cmocka)
+set_target_properties(fold PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/oracle)
+
 if(PROVD_FUZZ)
     file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
     foreach(source ${fuzz_sources})
@@ -94,7 +101,7 @@ foreach(path ${python_tests})
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES
         LABELS ${folder} TIMEOUT 600 ENVIRONMENT "${test_environment};PYTHONDONTWRITEBYTECODE=1")
-    if(NOT folder MATCHES "^(schemas|lint|deploy)$")
+    if(NOT folder MATCHES "^(schemas|lint|deploy|docs|oracle)$")
         set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED stack)
     endif()
     # Tests that stop servers or count on timing must not disturb others.
