@@ -342,7 +342,6 @@ static enum status finish_publish(struct lane *lane, struct error *err)
     return status;
 }
 
-/* The partitions of the batch in flight go: it is committed now or never by this lane. */
 /* So that a replay knows what need not be published again. It may fail: then it is published twice,
  * with the same ids. */
 static void note_published(struct lane *lane)
@@ -353,6 +352,7 @@ static void note_published(struct lane *lane)
                               &lane->assign_arena, &ignored);
 }
 
+/* The partitions of the batch in flight go: it is committed now or never by this lane. */
 static void settle_in_flight(struct lane *lane, bool is_lost)
 {
     struct error err;
@@ -369,9 +369,9 @@ static void settle_in_flight(struct lane *lane, bool is_lost)
 }
 
 /* A password changed while it was compared. If that may be the doing of an earlier event of this
- * batch, the batch ends here, and the comparison is the first thing in the next one; the first event
- * of a batch is compared once more. So something is applied between two tries of the same event,
- * unless another lane is at the same account. */
+ * batch, the batch ends here, and the comparison is the first thing in the next one; the first
+ * event of a batch is compared once more. So something is applied between two tries of the same
+ * event, unless another lane is at the same account. */
 static enum status make_fresh(struct lane *lane, struct error *err)
 {
     size_t stale = lane->apply.stale_at;

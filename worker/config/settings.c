@@ -245,8 +245,9 @@ const struct setting settings[] = {
      RELOADABLE},
     {INT("hashing.threads", hashing.threads, "2", 1, 64,
          "Threads per lane that hash and open sealed secrets.")},
-    {DURATION("hashing.deadline", hashing.deadline_ms, "30s", 100, MINUTES(10),
-              "The patience for all hashes of a batch."),
+    {DURATION("hashing.deadline", hashing.deadline_ms, "5s", 100, MINUTES(1),
+              "How long a batch may hash passwords. Then it goes on with what is hashed, and the "
+              "rest is the beginning of the next batch."),
      RELOADABLE},
 
     {ENUM("fence.on_rewound_database", on_rewound_database, rewound_choices, "halt",

@@ -5,7 +5,7 @@
 #include "base/map.h"
 #include "domain/kind.h"
 #include "domain/password.h"
-#include "hash_pool.h"
+#include "wire/hash_pool.h"
 #include "wire/passwords.h"
 
 /* A password of an event of the batch, and what is to be done with it. Texts are in the batch's
@@ -243,7 +243,7 @@ static void gather(struct prepare *prepare, struct batch *batch, size_t ready,
     tasks->jobs = ARENA_ARRAY(&batch->arena, struct hash_job, ready);
     for (size_t i = 0; i < ready; i++) {
         struct task task = {.event = batch->events[i], .record = i};
-        struct text plain;
+        struct text plain = TEXT_NULL;
         bool has_plain = false;
         if (wants_comparison(batch, i)) {
             task.compared = compared++;

@@ -1,7 +1,7 @@
 /* The pool that makes and compares password hashes for the prepare stage: a few threads and the
  * caller's own, which take jobs one by one. Knows nothing of events. */
-#ifndef PROVD_HASH_POOL_H
-#define PROVD_HASH_POOL_H
+#ifndef PROVD_WIRE_HASH_POOL_H
+#define PROVD_WIRE_HASH_POOL_H
 
 #include <signal.h>
 #include <stdbool.h>

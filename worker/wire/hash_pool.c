@@ -1,4 +1,4 @@
-#include "hash_pool.h"
+#include "wire/hash_pool.h"
 
 #include <pthread.h>
 #include <stdlib.h>
