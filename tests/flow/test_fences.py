@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 from support.events import event_record, make_event
 from support.provctl import Provctl
 from support.waiting import stays_true, wait_until
+from support.world import MakeWorld
 
 BEFORE = 12  # records per partition, in the past
 
@@ -18,6 +19,14 @@ class Past:
     world: object
     fences: dict
     state: dict
+
+
+@pytest.fixture
+def make_world(stack):
+    """Worlds of one test, not of the whole module: here each has its own."""
+    maker = MakeWorld(stack, "fences")
+    yield maker
+    maker.close()
 
 
 @pytest.fixture

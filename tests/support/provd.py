@@ -88,6 +88,7 @@ class Worker:
         self.settings = {**TEST_SETTINGS, "http.port": self.port, **settings}
         self.program = program or binary()
         self.process = None
+        self.may_end_with = -signal.SIGKILL  # besides 0
         self._environment = {
             **SANITIZER_OPTIONS,
             **{name: value for name, value in os.environ.items() if not name.startswith("PROVD_")},

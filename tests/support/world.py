@@ -99,7 +99,7 @@ class World:
         with self._closing:
             for worker in self.workers:
                 code = worker.stop()
-                assert code in (None, 0, -9), f"provd ended with {code}:\n{worker.log_tail()}"
+                assert code in (None, 0, worker.may_end_with), f"provd ended with {code}:\n{worker.log_tail()}"
                 worker.check_log(self.secrets)
         for worker in self.workers:
             shutil.rmtree(worker.folder)
