@@ -2,20 +2,15 @@
 
 #include <setjmp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "domain/kind.h"
-#include "lane_setup.h"
+#include "lane_parts.h"
 
 enum {
-    IDLE_MS = 200,                /* how long a turn waits for a record */
-    REASSIGN_UNDECIDED_MS = 1000, /* the fence could not be read */
-    REASSIGN_HALTED_MS = 5000,    /* an operator may have permitted to go on */
+    IDLE_MS = 200, /* how long a turn waits for a record */
 };
 
 static volatile sig_atomic_t stop_asked, reload_asked;
@@ -30,133 +25,7 @@ void lane_reload(void)
     reload_asked = 1;
 }
 
-/* --- partitions come and go ----------------------------------------------------------------------
- */
-
-static void show_partition(struct lane *lane, struct partition *partition, size_t slot,
-                           struct text reason)
-{
-    struct partition_counters *counters = &lane->counters->partitions[slot];
-    partition->counters = counters;
-    snprintf(counters->reason, sizeof counters->reason, "%.*s", TEXT_ARG(reason));
-    gauge_set(&counters->partition, partition->partition);
-    gauge_set(&counters->lag_records, 0);
-    gauge_set(&counters->next_record_time_us, 0);
-    gauge_set(&counters->state, partition->is_halted ? PARTITION_HALTED : PARTITION_ACTIVE);
-}
-
-static void hide_partitions(struct lane *lane)
-{
-    for (size_t i = 0; i < lane->assignment.count; i++)
-        gauge_set(&lane->counters->partitions[i].state, PARTITION_NONE);
-}
-
-/* Asks fence and Kafka; a partition about which nothing can be learned now waits like a halted one.
- */
-static void assign_one(struct lane *lane, struct partition *partition, size_t slot)
-{
-    struct error err;
-    struct text reason = TEXT_NULL;
-    struct assign assign = {
-        .consumer = lane->consume.consumer,
-        .maker = &lane->maker,
-        .group_id = lane->config->kafka.group_id,
-        .policy_rewind = lane->config->on_rewound_database == REWOUND_REWIND,
-        .request_timeout_ms = lane->config->kafka.request_timeout_ms,
-        .arena = &lane->assign_arena,
-    };
-    enum status status = lane_connect_database(lane, &err);
-    assign.pg = lane->apply.pg;
-    if (status == STATUS_OK)
-        status = assign_partition(&assign, partition, &reason, &err);
-    if (status != STATUS_OK) {
-        log_event(LOG_WARNING, "partition cannot be started now; trying again",
-                  LOG_INT("partition", partition->partition), LOG_Z("reason", err.message));
-        partition->is_halted = true;
-        lane->has_undecided = true;
-        reason = text_format(&lane->assign_arena, "%s", err.message);
-    }
-    show_partition(lane, partition, slot, reason);
-}
-
-static int compare_partitions(const void *a, const void *b)
-{
-    const struct partition *x = a, *y = b;
-    return (x->partition > y->partition) - (x->partition < y->partition);
-}
-
-static void assigned(void *opaque, struct kafka_partition *partitions, size_t count)
-{
-    struct lane *lane = opaque;
-    bool has_halted = false;
-    arena_reset(&lane->assign_arena);
-    free(lane->assignment.partitions);
-    lane->assignment.partitions = calloc(count ? count : 1, sizeof(struct partition));
-    lane->assignment.count = lane->assignment.partitions ? count : 0;
-    lane->assignment.generation++;
-    lane->has_undecided = false;
-    for (size_t i = 0; i < lane->assignment.count; i++)
-        lane->assignment.partitions[i].partition = partitions[i].partition;
-    if (lane->assignment.count)
-        qsort(lane->assignment.partitions, lane->assignment.count, sizeof(struct partition),
-              compare_partitions);
-    for (size_t i = 0; i < lane->assignment.count; i++)
-        assign_one(lane, &lane->assignment.partitions[i], i);
-    for (size_t i = 0; i < count; i++) {
-        const struct partition *partition =
-            assignment_find(&lane->assignment, partitions[i].partition);
-        bool is_halted = !partition || partition->is_halted;
-        partitions[i].start_offset = is_halted ? -1 : partition->next_offset;
-        has_halted = has_halted || is_halted;
-    }
-    lane->reassign_at_us = !has_halted ? 0
-                                       : deadline_in_ms(lane->has_undecided ? REASSIGN_UNDECIDED_MS
-                                                                            : REASSIGN_HALTED_MS);
-    counter_add(&lane->counters->rebalances_assigned, 1);
-    gauge_set(&lane->counters->assigned_partitions, (int64_t)count);
-    log_event(LOG_INFO, "partitions assigned", LOG_INT("count", count));
-}
-
-static void settle_in_flight(struct lane *lane, bool is_lost);
-
-static void revoked(void *opaque, const int32_t *partitions, size_t count, bool lost)
-{
-    struct lane *lane = opaque;
-    (void)partitions;
-    settle_in_flight(lane, lost);
-    hide_partitions(lane);
-    lane->assignment.count = 0;
-    lane->assignment.generation++;
-    lane->reassign_at_us = 0;
-    counter_add(lost ? &lane->counters->rebalances_lost : &lane->counters->rebalances_revoked, 1);
-    gauge_set(&lane->counters->assigned_partitions, 0);
-    log_event(LOG_INFO, lost ? "partitions lost" : "partitions revoked", LOG_INT("count", count));
-}
-
-/* --- waiting ------------------------------------------------------------------------------------
- */
-
-/* Cut to what the page has room for. */
-static void show_reason(struct lane *lane, const char *reason)
-{
-    enum { SHOWN_MAX = sizeof lane->counters->waiting_for - 1 };
-    snprintf(lane->counters->waiting_for, SHOWN_MAX + 1, "%.*s", (int)SHOWN_MAX, reason);
-}
-
-static void set_waiting(struct lane *lane, const char *reason)
-{
-    show_reason(lane, reason);
-    gauge_set(&lane->counters->state, LANE_WAITING);
-}
-
-static void set_running(struct lane *lane)
-{
-    if (gauge_get(&lane->counters->state) != LANE_RUNNING)
-        log_event(LOG_INFO, "lane runs");
-    lane->counters->waiting_for[0] = '\0';
-    gauge_set(&lane->counters->state, LANE_RUNNING);
-    gauge_set(&lane->counters->progress_us, clock_monotonic_us());
-}
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* The wait between two tries of the same thing: grows, says why once per failure. */
 struct backoff {
@@ -172,7 +41,7 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
         backoff->wait_ms = retry->backoff_ms_max;
     log_event(LOG_WARNING, "trying again", LOG_Z("stage", what), LOG_Z("code", err->code),
               LOG_Z("reason", err->message), LOG_INT("wait_ms", backoff->wait_ms));
-    set_waiting(lane, err->message);
+    lane_set_waiting(lane, err->message);
     int64_t until_us = deadline_in_ms(backoff->wait_ms);
     while (!stop_asked && !deadline_passed(until_us)) {
         enum { SLICE_MS = 50 };
@@ -180,65 +49,6 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
         clock_sleep_ms(left_ms < SLICE_MS ? left_ms : SLICE_MS);
         gauge_set(&lane->counters->progress_us, clock_monotonic_us());
     }
-}
-
-/* --- what the counters learn from a batch --------------------------------------------------------
- */
-
-static int kind_index(const struct event *event)
-{
-    return event->kind ? (int)(event->kind - kinds) : COUNTERS_KINDS_MAX - 1;
-}
-
-/* Which stage found what is wrong with a readable event. */
-static enum stage_name stage_of_refusal(const struct event *event)
-{
-    if (event->fault.code)
-        return STAGE_VALIDATE;
-    return event->prepared.fault.code ? STAGE_PREPARE : STAGE_APPLY;
-}
-
-static void count_record(struct lane *lane, const struct batch *batch, size_t i, int64_t now_us)
-{
-    struct counters *counters = lane->counters;
-    const struct death *death = batch->deaths[i];
-    const struct outcome *outcome = &batch->outcomes[i];
-    if (death) {
-        counter_add(&counters->dead_letters[death->stage][death->code], 1);
-        return;
-    }
-    counter_add(&counters->events[kind_index(batch->events[i])][outcome->status], 1);
-    if (outcome->status == OUTCOME_REJECTED || outcome->status == OUTCOME_FAILED)
-        counter_add(&counters->errors[stage_of_refusal(batch->events[i])][outcome->code], 1);
-    int64_t age_us = now_us - batch->records[i].timestamp_ms * 1000;
-    histogram_observe_us(&counters->end_to_end, age_us > 0 ? age_us : 0);
-}
-
-static void show_lag(struct lane *lane)
-{
-    for (size_t i = 0; i < lane->assignment.count; i++) {
-        struct partition *partition = &lane->assignment.partitions[i];
-        int64_t low, high;
-        if (partition->is_halted ||
-            !kafka_watermarks_cached(lane->consume.consumer, partition->partition, &low, &high))
-            continue;
-        int64_t from = partition->next_offset > low ? partition->next_offset : low;
-        int64_t lag = high > from ? high - from : 0;
-        gauge_set(&partition->counters->lag_records, lag);
-        if (lag == 0)
-            gauge_set(&partition->counters->next_record_time_us, 0);
-    }
-}
-
-static void count_batch(struct lane *lane, const struct batch *batch)
-{
-    int64_t now_us = clock_now_us();
-    for (size_t i = 0; i < batch->count; i++) {
-        count_record(lane, batch, i, now_us);
-    }
-    histogram_observe(&lane->counters->batch_events, histogram_bounds_events, (double)batch->count,
-                      (int64_t)batch->count);
-    show_lag(lane);
 }
 
 /* --- the path -----------------------------------------------------------------------------------
@@ -334,7 +144,7 @@ static enum status finish_publish(struct lane *lane, struct error *err)
         return STATUS_OK;
     enum status status = do_step(lane, &publish_step, err);
     if (status == STATUS_OK)
-        count_batch(lane, lane->in_flight);
+        lane_count_batch(lane, lane->in_flight);
     else
         publish_give_up(&lane->publish);
     batch_reset(lane->in_flight);
@@ -353,12 +163,12 @@ static void note_published(struct lane *lane)
 }
 
 /* The partitions of the batch in flight go: it is committed now or never by this lane. */
-static void settle_in_flight(struct lane *lane, bool is_lost)
+void lane_settle_in_flight(struct lane *lane, bool is_lost)
 {
     struct error err;
     if (lane->in_flight) {
         if (!is_lost && publish_finish(&lane->publish, lane->in_flight, &err) == STATUS_OK)
-            count_batch(lane, lane->in_flight);
+            lane_count_batch(lane, lane->in_flight);
         else
             publish_give_up(&lane->publish);
         batch_reset(lane->in_flight);
@@ -412,18 +222,6 @@ static enum status check_breaker(struct lane *lane, struct error *err)
         (long long)lane->breaker.dead, (long long)lane->breaker.seen);
 }
 
-/* What has come and is not done: from its first record on, lag in seconds counts. */
-static void note_waiting_records(struct lane *lane)
-{
-    const struct batch *batch = lane->batch;
-    if (batch->count)
-        histogram_observe_us(&lane->counters->stage_time[STAGE_CONSUME],
-                             clock_monotonic_us() - batch->started_us);
-    for (size_t i = batch->count; i-- > 0;)
-        gauge_set(&batch->records[i].partition->counters->next_record_time_us,
-                  batch->records[i].timestamp_ms * 1000);
-}
-
 /* From here on the batch travels by itself; the lane goes on with the other one. */
 static void begin_publish(struct lane *lane)
 {
@@ -445,7 +243,7 @@ static enum status turn(struct lane *lane, struct error *err)
 {
     bool is_idle = !lane->in_flight;
     enum status status = consume_run(&lane->consume, lane->batch, is_idle ? IDLE_MS : 0, err);
-    note_waiting_records(lane);
+    lane_note_waiting_records(lane);
     if (status == STATUS_OK && !is_worth_overlapping(lane->batch))
         status = finish_publish(lane, err);
     if (status == STATUS_OK && lane->batch->count == 0 && is_idle)
@@ -529,7 +327,7 @@ static void reload_when_asked(struct lane *lane)
 
 static enum status connect_all(struct lane *lane, struct error *err)
 {
-    const struct kafka_rebalance rebalance = {assigned, revoked, lane};
+    const struct kafka_rebalance rebalance = lane_rebalance(lane);
     struct backoff backoff = {0};
     for (;;) {
         enum status status = lane_connect(lane, &rebalance, err);
@@ -546,7 +344,7 @@ static enum status loop(struct lane *lane, struct error *err)
     enum status status = connect_all(lane, err);
     struct backoff backoff = {0};
     while (status == STATUS_OK && !stop_asked) {
-        set_running(lane);
+        lane_set_running(lane);
         reload_when_asked(lane);
         status = reassign_when_due(lane, err);
         if (status == STATUS_OK)
@@ -561,9 +359,9 @@ static enum status loop(struct lane *lane, struct error *err)
             backoff.wait_ms = 0;
         }
         batch_reset(lane->batch);
-        show_lag(lane);
+        lane_show_lag(lane);
     }
-    settle_in_flight(lane, false);
+    lane_settle_in_flight(lane, false);
     return status;
 }
 
@@ -577,11 +375,11 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
         status = loop(&lane, &err);
     gauge_set(&counters->state, stop_asked ? LANE_STOPPING : LANE_FAILED);
     if (status != STATUS_OK && !stop_asked) {
-        show_reason(&lane, err.message);
+        lane_show_reason(&lane, err.message);
         log_event(LOG_ERROR, "lane stops", LOG_Z("status", status_name(status)),
                   LOG_Z("code", err.code), LOG_Z("reason", err.message));
     }
-    hide_partitions(&lane);
+    lane_hide_partitions(&lane);
     lane_close(&lane);
     if (stop_asked || status == STATUS_OK)
         return LANE_EXIT_STOPPED;
