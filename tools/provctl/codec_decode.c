@@ -72,8 +72,12 @@ static size_t number_size(const struct decoding *d)
 static bool take_long(struct decoding *d, int64_t *ret_number, const struct place *place)
 {
     avro_value_t value;
-    bool done = avro_generic_long_new(&value, 0) == 0 && take(d, &value, number_size(d), place);
+    bool done;
 
+    *ret_number = 0;
+    if (avro_generic_long_new(&value, 0) != 0)
+        return fail(d, place, "out of memory") != NULL;
+    done = take(d, &value, number_size(d), place);
     if (done)
         avro_value_get_long(&value, ret_number);
     avro_value_decref(&value);
