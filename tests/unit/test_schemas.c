@@ -616,6 +616,28 @@ static void real_registry_says_no_in_the_way_we_expect(void **state)
     schemas_close(schemas);
 }
 
+static void the_certificate_of_a_real_registry_is_checked(void **state)
+{
+    const char *url = getenv("SCHEMA_REGISTRY_TLS_URL"), *ca_file = getenv("STACK_CA");
+    struct schemas_options options = patient;
+    struct frame id = frame_of_id(2147483000, 3600000);
+    struct writer_schema *schema;
+    struct schemas *schemas;
+    enum code code;
+
+    (void)state;
+    if (url == NULL || url[0] == '\0' || ca_file == NULL)
+        skip();
+    options.registry_url = url;
+    schemas = open_with(&options);
+    assert_int_equal(find(schemas, &id, &code, &schema, "certificate"), STATUS_RETRY);
+    schemas_close(schemas);
+    options.ca_file = ca_file;
+    schemas = open_with(&options);
+    assert_int_equal(find(schemas, &id, &code, &schema, "no schema with id"), STATUS_OK);
+    schemas_close(schemas);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -643,6 +665,7 @@ int main(void)
         cmocka_unit_test(schemas_that_the_registry_gave_are_known_by_fingerprint),
         cmocka_unit_test(broken_files_stop_the_start),
         cmocka_unit_test(real_registry_says_no_in_the_way_we_expect),
+        cmocka_unit_test(the_certificate_of_a_real_registry_is_checked),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
