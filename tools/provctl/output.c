@@ -113,21 +113,44 @@ void output_begin(struct output *output, const struct output_column *columns)
     assert(!output->rows);
     output->columns = columns;
     output->has_head = false;
+    output->row_count = 0;
     output->rows = json_array();
+}
+
+/* A long table is printed in blocks, each with widths of its own. */
+static void keep_row(struct output *output, json_t *row)
+{
+    json_array_append(output->rows, row);
+    if (json_array_size(output->rows) == OUTPUT_BLOCK_ROWS) {
+        table_print(output, output->columns, output->rows, 0);
+        json_array_clear(output->rows);
+    }
+}
+
+static void put_json_row(struct output *output, const json_t *row)
+{
+    fputs(output->row_count ? ",\n" : "[\n", output->file);
+    json_dumpf(row, output->file, JSON_INDENT(JSON_INDENT_SPACES));
 }
 
 void output_row(struct output *output, json_t *row)
 {
     assert(json_is_object(row));
-    if (output->format == OUTPUT_TABLE || output->format == OUTPUT_JSON) {
-        assert(json_array_size(output->rows) < OUTPUT_ROWS_MAX);
-        json_array_append_new(output->rows, row);
-        return;
-    }
-    if (output->format == OUTPUT_CSV)
+    switch (output->format) {
+    case OUTPUT_TABLE:
+        keep_row(output, row);
+        break;
+    case OUTPUT_JSON:
+        put_json_row(output, row);
+        break;
+    case OUTPUT_CSV:
         put_csv_row(output, row);
-    else
+        break;
+    case OUTPUT_JSONL:
         output_line(output, row);
+        break;
+    }
+    output->row_count++;
     json_decref(row);
 }
 
@@ -139,15 +162,13 @@ static void put_json(struct output *output, const json_t *document)
 
 void output_end(struct output *output, const char *none)
 {
-    bool is_empty = json_array_size(output->rows) == 0;
-
     if (output->format == OUTPUT_JSON)
-        put_json(output, output->rows);
+        fputs(output->row_count ? "\n]\n" : "[]\n", output->file);
     else if (output->format == OUTPUT_CSV && !output->has_head)
         put_csv_head(output);
-    else if (output->format == OUTPUT_TABLE && !is_empty)
+    else if (output->format == OUTPUT_TABLE && json_array_size(output->rows) > 0)
         table_print(output, output->columns, output->rows, 0);
-    else if (output->format == OUTPUT_TABLE && none)
+    else if (output->format == OUTPUT_TABLE && output->row_count == 0 && none)
         fprintf(stderr, "%s\n", none);
     json_decref(output->rows);
     output->rows = NULL;

@@ -3,6 +3,7 @@
 #define PROVCTL_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -11,7 +12,7 @@
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_CSV };
 extern const char *const output_format_names[]; /* ended by NULL */
 
-enum { OUTPUT_ROWS_MAX = 1000000 }; /* that a table keeps until its widths are known */
+enum { OUTPUT_BLOCK_ROWS = 10000 }; /* that a table keeps until its widths are known */
 
 /* What is shown of a row in tables and CSV; JSON shows the whole object. */
 struct output_column {
@@ -26,7 +27,8 @@ struct output {
     enum output_format format;
     bool is_colored;
     const struct output_column *columns;
-    json_t *rows; /* TABLE and JSON keep them until output_end */
+    json_t *rows; /* of a table, until their widths are known */
+    size_t row_count;
     bool has_head;
 };
 
