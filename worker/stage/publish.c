@@ -160,25 +160,32 @@ static enum kafka_verdict send_record(struct publish *publish, const struct mapp
 static enum kafka_verdict send_offsets(struct publish *publish, struct batch *batch,
                                        struct error *err)
 {
+    struct arena_mark mark = arena_mark(&batch->arena);
     struct kafka_offset *offsets =
         ARENA_ARRAY(&batch->arena, struct kafka_offset, batch->source_count);
     for (size_t s = 0; s < batch->source_count; s++)
         offsets[s] = (struct kafka_offset){batch->sources[s].partition->partition,
                                            batch->sources[s].next_offset};
-    return kafka_transaction_offsets(publish->producer, offsets, batch->source_count, batch->group,
-                                     err);
+    enum kafka_verdict verdict = kafka_transaction_offsets(publish->producer, offsets,
+                                                           batch->source_count, batch->group, err);
+    arena_rewind(&batch->arena, mark);
+    return verdict;
 }
 
 /* --- the transaction ----------------------------------------------------------------------------
  */
 
-/* Hands all outputs to the producer; they are on their way when this returns. */
+/* Hands all outputs to the producer; they are on their way when this returns. The producer copies
+ * headers, so that what was made for them can go: a broker that is away for long is tried often. */
 static enum kafka_verdict send_all(struct publish *publish, const struct mapping *mapping,
                                    struct batch *batch, struct error *err)
 {
     enum kafka_verdict verdict = kafka_transaction_begin(publish->producer, err);
-    for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++)
+    for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++) {
+        struct arena_mark mark = arena_mark(&batch->arena);
         verdict = send_record(publish, mapping, batch, i, err);
+        arena_rewind(&batch->arena, mark);
+    }
     return verdict;
 }
 
@@ -200,7 +207,9 @@ static void recycle(struct publish *publish)
     counter_add(&publish->counters->producer_recycled, 1);
 }
 
-/* Did the commit in doubt take place? Its offsets are in the transaction: all or none of them. */
+/* Did the commit in doubt take place? Its offsets are in the transaction: all or none of them. Only
+ * the very offset says yes: one beyond it may be older than the batch (after a rewind), and when it
+ * is another member's, the group refuses the next attempt. */
 static enum status look_up_commit(struct publish *publish, struct batch *batch, bool *ret_committed,
                                   struct error *err)
 {
@@ -211,7 +220,8 @@ static enum status look_up_commit(struct publish *publish, struct batch *batch, 
         status =
             kafka_committed(publish->consumer, &first, 1, (int)publish->request_timeout_ms, err);
     if (status == STATUS_OK)
-        *ret_committed = first.start_offset >= batch->sources[0].next_offset;
+        *ret_committed = first.start_offset == batch->sources[0].next_offset;
+    publish->is_in_doubt = status != STATUS_OK;
     return status;
 }
 
@@ -264,11 +274,23 @@ void publish_begin(struct publish *publish, struct batch *batch)
     begin(publish, batch, &ignored);
 }
 
+/* Finds out how the commit in doubt ended; what is not found out now is asked again before anything
+ * else is sent. */
+static enum status resolve_doubt(struct publish *publish, struct batch *batch, bool *ret_done,
+                                 bool *ret_again, struct error *err)
+{
+    enum status status = look_up_commit(publish, batch, ret_done, err);
+    *ret_again = status == STATUS_OK && !*ret_done;
+    return status;
+}
+
 /* One attempt from memory, or the rest of what publish_begin began. */
 static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
                            bool *ret_again, struct error *err)
 {
     *ret_done = *ret_again = false;
+    if (publish->is_in_doubt)
+        return resolve_doubt(publish, batch, ret_done, ret_again, err);
     enum status status = publish->has_begun ? STATUS_OK : begin(publish, batch, err);
     if (status != STATUS_OK)
         return status;
@@ -279,9 +301,7 @@ static enum status attempt(struct publish *publish, struct batch *batch, bool *r
     if (verdict == KAFKA_IN_DOUBT) {
         counter_add(&publish->counters->kafka_in_doubt, 1);
         recycle(publish);
-        status = look_up_commit(publish, batch, ret_done, err);
-        *ret_again = status == STATUS_OK && !*ret_done;
-        return status;
+        return resolve_doubt(publish, batch, ret_done, ret_again, err);
     }
     *ret_done = verdict == KAFKA_GO_ON;
     if (!*ret_done)
@@ -308,8 +328,7 @@ enum status publish_finish(struct publish *publish, struct batch *batch, struct 
 void publish_give_up(struct publish *publish)
 {
     struct error ignored;
-    if (publish->has_begun && publish->producer &&
-        kafka_transaction_abort(publish->producer, &ignored) != KAFKA_GO_ON)
+    if (publish->producer && kafka_transaction_abort(publish->producer, &ignored) != KAFKA_GO_ON)
         recycle(publish);
-    publish->has_begun = false;
+    publish->has_begun = publish->is_in_doubt = false;
 }

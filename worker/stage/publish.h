@@ -17,6 +17,7 @@ struct publish {
     int64_t output_bytes_max;
     bool has_begun; /* a transaction is open with all outputs of one batch, its commit is to come */
     enum kafka_verdict verdict; /* of what was begun */
+    bool is_in_doubt; /* a commit of the batch may have taken place, and nobody could say so far */
 };
 
 enum status publish_connect(struct publish *publish, struct error *err);
@@ -31,7 +32,8 @@ void publish_begin(struct publish *publish, struct batch *batch);
  * group has moved on, drop the batch and restart the consumer; whoever owns the partitions
  * publishes the stored results. */
 enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err);
-/* Aborts what was begun: its batch will be read again. */
+/* Aborts what was begun, if anything: the batch will be read again, from where the committed
+ * offsets and the fence say. */
 void publish_give_up(struct publish *publish);
 
 #endif
