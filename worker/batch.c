@@ -26,6 +26,14 @@ void batch_close(struct batch *batch)
     arena_close(&batch->arena);
 }
 
+int64_t record_time_us(const struct record *record)
+{
+    static const int64_t last_ms = INT64_C(253402300799999);
+    if (record->timestamp_ms < 0)
+        return record->timestamp_ms == -1 ? NO_TIMESTAMP_US : 0;
+    return (record->timestamp_ms < last_ms ? record->timestamp_ms : last_ms) * 1000;
+}
+
 struct batch_source *batch_source(const struct batch *batch, size_t record)
 {
     return &batch->sources[batch->records[record].source];

@@ -48,6 +48,10 @@ struct record {
     bool is_replay; /* below published_upto: its result was published before */
 };
 
+/* When the record was written, in microseconds, or NO_TIMESTAMP_US. Senders may put anything there:
+ * times before 1970 count as its begin, those behind the year 9999 as its end. */
+int64_t record_time_us(const struct record *record);
+
 /* Why a record is a dead letter. */
 struct death {
     enum stage_name stage;
@@ -61,6 +65,7 @@ struct death {
 struct batch_source {
     struct partition *partition;
     struct text topic;
+    int64_t from_offset; /* what was read before the batch ends here: the fence is not below it */
     int64_t next_offset; /* last + 1: what both sides commit */
     size_t count;
 };

@@ -174,6 +174,8 @@ static void the_future_begins_a_day_after_the_record(void **state)
         {EVENT_WITH("'timestamp':9223372036854775807", "UpdateAccount", BOB), "NO_CHANGE"},
         {EVENT_WITH("'timestamp':-9223372036854775807", "UpdateAccount", BOB),
          "REJECTED INVALID_FIELD"},
+        /* A record without a timestamp says nothing about the future. */
+        {EVENT_WITH("'timestamp':-1", "UpdateAccount", BOB), "NO_CHANGE"},
     };
     PLAY(steps);
 }

@@ -47,11 +47,13 @@ static bool check_id(struct event *event, struct arena *arena)
                      TEXT_ARG(shown));
 }
 
-/* A clock that runs ahead must not put deletions or expiries into the far future. */
+/* A clock that runs ahead must not put deletions or expiries into the far future. A record without
+ * a timestamp cannot be compared with. */
 static bool check_time(struct event *event, struct arena *arena)
 {
     static const int64_t day_us = INT64_C(24) * 3600 * 1000000;
-    if (event->occurred_at - day_us <= event->position.timestamp_us)
+    if (event->position.timestamp_us == NO_TIMESTAMP_US ||
+        event->occurred_at - day_us <= event->position.timestamp_us)
         return true;
     return fault_set(&event->fault, arena, CODE_INVALID_FIELD,
                      "occurred_at is more than a day after the record's timestamp");

@@ -22,6 +22,7 @@ struct actor {
 
 /* Where a record came from. `source` is the number of its partition; the timestamp is
  * the record's own (it judges expires_at, so that a replay decides the same). */
+enum { NO_TIMESTAMP_US = -1 };
 struct position {
     int32_t source;
     int64_t offset;

@@ -122,8 +122,8 @@ static bool is_header_text(struct text t)
 static void finish(struct decode *decode, struct batch *batch, size_t i, struct event *event)
 {
     const struct record *record = &batch->records[i];
-    event->position = (struct position){record->partition->partition, record->offset,
-                                        record->timestamp_ms * 1000};
+    event->position =
+        (struct position){record->partition->partition, record->offset, record_time_us(record)};
     fill_from_headers(record, event, &batch->arena);
     if (!is_header_text(event->event_id_text))
         event->event_id_text = TEXT("?"); /* from a header: not checked by Avro */
@@ -147,7 +147,7 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
         bury(batch, i, STAGE_FRAME, code, frame_complaint(code));
         return STATUS_OK;
     }
-    frame.timestamp_us = record->timestamp_ms * 1000;
+    frame.timestamp_us = record_time_us(record);
     struct writer_schema *schema = NULL;
     enum status status = schemas_find(decode->schemas, &frame, &schema, &code, err);
     if (status != STATUS_OK)
