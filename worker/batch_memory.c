@@ -48,8 +48,10 @@ static enum status send_recall_records(struct transaction *t)
     return ledger_send_recall_records(t->pg, spans, count, t->err);
 }
 
-/* Another epoch: the partition has another owner, who has gone on from our last commit. */
-static enum status check_epochs(struct transaction *t)
+/* Another epoch: the partition has another owner, who has gone on from our last commit. A fence
+ * below what was read before this batch: a failover took commits with it, and to go on would leave
+ * out their records for good. The next assignment decides (domain/fence.h). */
+static enum status check_fences(struct transaction *t)
 {
     for (size_t s = 0; s < t->batch->source_count; s++) {
         const struct partition *partition = t->batch->sources[s].partition;
@@ -57,6 +59,12 @@ static enum status check_epochs(struct transaction *t)
             return error_set(t->err, STATUS_FATAL, batch_lost,
                              "partition %d has another owner now: nothing of this batch is applied",
                              partition->partition);
+        if (t->touches[s] && t->fences[s].next_offset < t->batch->sources[s].from_offset)
+            return error_set(
+                t->err, STATUS_FATAL, batch_lost,
+                "partition %d: the batch begins behind offset %" PRId64
+                ", but the database is at %" PRId64 ": it went back, e.g. by a failover",
+                partition->partition, t->batch->sources[s].from_offset, t->fences[s].next_offset);
     }
     return STATUS_OK;
 }
@@ -71,7 +79,7 @@ enum status memory_read_fences(struct transaction *t)
         if (t->touches[s])
             t->fences[s] = states[n++];
     }
-    return status == STATUS_OK ? check_epochs(t) : status;
+    return status == STATUS_OK ? check_fences(t) : status;
 }
 
 /* Coordinates mean this record only below the fence: above it they are those of a former topic,

@@ -126,9 +126,11 @@ static enum status do_step(struct lane *lane, const struct step *step, struct er
         if (stop_asked)
             return STATUS_RETRY;
         struct error of_publish;
-        if (step != &publish_step && finish_publish(lane, &of_publish) != STATUS_OK) {
+        if (step != &publish_step)
+            status = finish_publish(lane, &of_publish);
+        if (step != &publish_step && status != STATUS_OK) {
             *err = of_publish;
-            return STATUS_RETRY;
+            return status;
         }
         back_off(lane, &backoff, step->name, err);
         if (stop_asked)
@@ -209,8 +211,10 @@ static enum status check_breaker(struct lane *lane, struct error *err)
 {
     const struct batch *batch = lane->batch;
     bool is_open = false;
-    for (size_t i = 0; i < batch->count; i++)
-        is_open = breaker_count(&lane->breaker, batch->deaths[i] != NULL) || is_open;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!batch->records[i].is_reread) /* else it is a dead letter already, or never was one */
+            is_open = breaker_count(&lane->breaker, batch->deaths[i] != NULL) || is_open;
+    }
     if (!is_open)
         return STATUS_OK;
     counter_add(&lane->counters->breaker_open, 1);
@@ -301,6 +305,7 @@ static enum status start_over(struct lane *lane, const struct error *cause, stru
     log_event(LOG_WARNING, "batch dropped; reading again from the fence",
               LOG_Z("reason", cause->message));
     batch_reset(lane->batch);
+    lane->assignment.generation++; /* what was held back lies behind the dropped records */
     return kafka_consumer_restart(lane->consume.consumer, err);
 }
 
@@ -308,8 +313,10 @@ static enum status reassign_when_due(struct lane *lane, struct error *err)
 {
     if (!lane->reassign_at_us || !deadline_passed(lane->reassign_at_us))
         return STATUS_OK;
-    lane->reassign_at_us = 0;
-    return kafka_consumer_restart(lane->consume.consumer, err);
+    enum status status = kafka_consumer_restart(lane->consume.consumer, err);
+    if (status == STATUS_OK)
+        lane->reassign_at_us = 0;
+    return status;
 }
 
 static void reload_when_asked(struct lane *lane)
@@ -339,6 +346,16 @@ static enum status connect_all(struct lane *lane, struct error *err)
     }
 }
 
+/* Records that were read and are not applied come again only after a restart of the consumer:
+ * going on without it would carry the fence past them. */
+static bool loses_batch(const struct lane *lane, enum status status, const struct error *err)
+{
+    if (status == STATUS_OK)
+        return false;
+    return strcmp(err->code, batch_lost) == 0 ||
+           (status == STATUS_RETRY && lane->batch->count && !stop_asked);
+}
+
 static enum status loop(struct lane *lane, struct error *err)
 {
     enum status status = connect_all(lane, err);
@@ -349,7 +366,7 @@ static enum status loop(struct lane *lane, struct error *err)
         status = reassign_when_due(lane, err);
         if (status == STATUS_OK)
             status = guarded_turn(lane, err);
-        if (status != STATUS_OK && strcmp(err->code, batch_lost) == 0) {
+        if (loses_batch(lane, status, err)) {
             const struct error cause = *err;
             status = start_over(lane, &cause, err);
         } else if (status == STATUS_RETRY && !stop_asked) {

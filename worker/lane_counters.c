@@ -53,8 +53,9 @@ static void count_record(struct lane *lane, const struct batch *batch, size_t i,
     counter_add(&counters->events[kind_index(batch->events[i])][outcome->status], 1);
     if (outcome->status == OUTCOME_REJECTED || outcome->status == OUTCOME_FAILED)
         counter_add(&counters->errors[stage_of_refusal(batch->events[i])][outcome->code], 1);
-    int64_t age_us = now_us - batch->records[i].timestamp_ms * 1000;
-    histogram_observe_us(&counters->end_to_end, age_us > 0 ? age_us : 0);
+    int64_t written_us = record_time_us(&batch->records[i]);
+    if (written_us != NO_TIMESTAMP_US)
+        histogram_observe_us(&counters->end_to_end, now_us > written_us ? now_us - written_us : 0);
 }
 
 void lane_show_lag(struct lane *lane)
@@ -91,7 +92,9 @@ void lane_note_waiting_records(struct lane *lane)
     if (batch->count)
         histogram_observe_us(&lane->counters->stage_time[STAGE_CONSUME],
                              clock_monotonic_us() - batch->started_us);
-    for (size_t i = batch->count; i-- > 0;)
+    for (size_t i = batch->count; i-- > 0;) {
+        int64_t written_us = record_time_us(&batch->records[i]);
         gauge_set(&batch->records[i].partition->counters->next_record_time_us,
-                  batch->records[i].timestamp_ms * 1000);
+                  written_us == NO_TIMESTAMP_US ? 0 : written_us);
+    }
 }

@@ -63,14 +63,25 @@ static int compare_partitions(const void *a, const void *b)
     return (x->partition > y->partition) - (x->partition < y->partition);
 }
 
+/* The lane's page and its batches have room for so many; the others wait like halted ones. */
+static size_t count_ownable(size_t count)
+{
+    if (count <= COUNTERS_PARTITIONS_MAX)
+        return count;
+    log_event(LOG_ERROR, "too many partitions for one lane: start more lanes",
+              LOG_INT("assigned", count), LOG_INT("at_most", COUNTERS_PARTITIONS_MAX));
+    return COUNTERS_PARTITIONS_MAX;
+}
+
 static void assigned(void *opaque, struct kafka_partition *partitions, size_t count)
 {
     struct lane *lane = opaque;
     bool has_halted = false;
     arena_reset(&lane->assign_arena);
     free(lane->assignment.partitions);
-    lane->assignment.partitions = calloc(count ? count : 1, sizeof(struct partition));
-    lane->assignment.count = lane->assignment.partitions ? count : 0;
+    size_t owned = count_ownable(count);
+    lane->assignment.partitions = calloc(owned ? owned : 1, sizeof(struct partition));
+    lane->assignment.count = lane->assignment.partitions ? owned : 0;
     lane->assignment.generation++;
     lane->has_undecided = false;
     for (size_t i = 0; i < lane->assignment.count; i++)

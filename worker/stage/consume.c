@@ -61,16 +61,22 @@ static bool make_room(struct held_back *held, size_t more)
     return true;
 }
 
-/* Sources come in the order of their first records: those without any left are the last ones. */
+/* Sources come in the order of their first records: those without any left are the last ones. What
+ * lies between the last record that stays and the first that goes (control records) goes. */
 static void shrink_sources(struct batch *batch, size_t from)
 {
+    for (size_t s = 0; s < batch->source_count; s++) {
+        struct batch_source *source = &batch->sources[s];
+        source->partition->next_offset = source->next_offset = source->from_offset;
+    }
+    for (size_t i = 0; i < from; i++) {
+        struct batch_source *source = &batch->sources[batch->records[i].source];
+        source->partition->next_offset = source->next_offset = batch->records[i].offset + 1;
+    }
     for (size_t i = batch->count; i-- > from;) {
         const struct record *record = &batch->records[i];
-        struct batch_source *source = &batch->sources[record->source];
-        source->next_offset = record->offset;
-        record->partition->next_offset = record->offset;
         batch->bytes -= record_bytes(record);
-        if (--source->count == 0)
+        if (--batch->sources[record->source].count == 0)
             batch->source_count = record->source;
     }
 }
@@ -169,7 +175,8 @@ static uint32_t source_of(const struct consume *consume, struct batch *batch,
     if (slot < batch->source_count && batch->sources[slot].partition == partition)
         return slot;
     slot = partition->source = (uint32_t)batch->source_count++;
-    batch->sources[slot] = (struct batch_source){.partition = partition, .topic = consume->topic};
+    batch->sources[slot] = (struct batch_source){
+        .partition = partition, .topic = consume->topic, .from_offset = partition->next_offset};
     return slot;
 }
 
@@ -264,6 +271,8 @@ static enum status give_up(struct consume *consume, struct batch *batch, enum st
 {
     bool has_lost = batch->count > 0;
     batch_reset(batch);
+    if (has_lost)
+        consume->assignment->generation++; /* what is held back lies behind what is lost */
     if (has_lost && kafka_consumer_restart(consume->consumer, err) != STATUS_OK)
         return STATUS_FATAL;
     return status;
