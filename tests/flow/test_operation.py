@@ -189,17 +189,7 @@ def test_the_one_event_that_the_database_refuses_is_found_and_buried(world):
     world.database.rows("ALTER TABLE provd.account DROP CONSTRAINT no_unlucky_names")
 
 
-# --- lanes ------------------------------------------------------------------------------------------------------------
-
-
-def test_lanes_share_the_partitions(make_world):
-    world = make_world(settings={"lanes": 3}).start()
-    wait_until(lambda: world.worker.metric("provd_assigned_partitions") == 3, what="all partitions assigned")
-    assert world.worker.metric("provd_lanes", state="running") == 3
-    world.ask([event_record(create(world), partition=number % 3) for number in range(90)])
-    world.check()
-    workers = {result.said["worker"] for result in world.outputs.results}
-    assert len(workers) == 3, "each lane has done some of it"
+# --- workers ----------------------------------------------------------------------------------------------------------
 
 
 def test_workers_join_and_leave_in_the_middle_of_work(make_world):
