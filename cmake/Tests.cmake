@@ -25,6 +25,7 @@ add_library(test_support INTERFACE)
 target_include_directories(test_support INTERFACE tests/support)
 target_sources(test_support INTERFACE ${support_sources})
 target_link_libraries(test_support INTERFACE provd_stages PkgConfig::cmocka)
+target_link_options(test_support INTERFACE -fno-lto)
 target_compile_definitions(test_support INTERFACE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 
 # The preset `fuzz` is for the fuzzers alone.
