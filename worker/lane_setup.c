@@ -53,6 +53,7 @@ static void set_policy(struct policy *policy, const struct config *config)
 
 static void set_kafka(struct lane *lane, const struct config *config, int index)
 {
+    snprintf(lane->name, sizeof lane->name, "%s-%d", config->worker_name, index);
     snprintf(lane->transactional_id, sizeof lane->transactional_id, "%s-%s-%d",
              config->kafka.transactional_id_prefix, config->worker_name, index);
     snprintf(lane->client_id, sizeof lane->client_id, "%s-%d", config->kafka.client_id, index);
@@ -93,7 +94,7 @@ static void set_postgres(struct lane *lane, const struct config *config, int ind
 static void set_stages(struct lane *lane, const struct config *config)
 {
     lane->maker.topic = text_from(config->kafka.topic_events);
-    lane->maker.worker = text_from(lane->client_id);
+    lane->maker.worker = text_from(lane->name);
     buffer_init(&lane->maker.scratch, (size_t)config->kafka.output_bytes_max);
     lane->consume = (struct consume){
         .assignment = &lane->assignment,

@@ -26,6 +26,7 @@ struct breaker {
 struct lane {
     struct config *config;
     struct counters *counters;
+    char name[128]; /* <worker.name>-<lane>, as results say it */
     char transactional_id[128], client_id[128], application_name[32];
     struct arena arena; /* what lives as long as the lane */
 

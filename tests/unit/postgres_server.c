@@ -124,7 +124,8 @@ const char *test_database_url_with(const char *option)
     static char url[URL_MAX];
     const char *base = test_database_url();
 
-    snprintf(url, sizeof url, "%s%c%s", base, strchr(base, '?') ? '&' : '?', option);
+    int len = snprintf(url, sizeof url, "%s%c%s", base, strchr(base, '?') ? '&' : '?', option);
+    assert_in_range(len, 1, sizeof url - 1);
     return url;
 }
 

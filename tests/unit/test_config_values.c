@@ -179,6 +179,12 @@ static void settings_that_do_not_fit_each_other_are_found(void **state)
     } cases[] = {
         {{"database.url=postgresql://h/d", NULL}, "kafka.brokers is not set"},
         {{GOOD, "kafka.group_id=", NULL}, "must not be empty"},
+        {{GOOD, "worker.name=0123456789012345678901234567890123456789012345678901234567890123_",
+          NULL},
+         "at most 64 characters"},
+        {{GOOD, "kafka.transactional_id_prefix=012345678901234567890123456789012345678901234567_",
+          NULL},
+         "at most 48"},
         {{GOOD, "kafka.topics.events=a b", NULL}, "a topic is 1 to 249"},
         {{GOOD, "kafka.topics.events=..", NULL}, "a topic is 1 to 249"},
         {{GOOD, "kafka.topics.results=provisioning.dlq", NULL}, "four different ones"},

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { WORKER_NAME_MAX = 64, TRANSACTIONAL_ID_PREFIX_MAX = 48 };
+
 static bool is_set(const char *value)
 {
     return *value != '\0';
@@ -63,6 +65,14 @@ static bool has_brokers(const struct config *c)
 static bool has_group(const struct config *c)
 {
     return is_set(c->kafka.group_id) && is_set(c->kafka.transactional_id_prefix);
+}
+
+/* Cut ones could make two lanes share a transactional id, and fence each other for ever. */
+static bool names_fit(const struct config *c)
+{
+    return strlen(c->worker_name) <= WORKER_NAME_MAX &&
+           strlen(c->kafka.client_id) <= WORKER_NAME_MAX &&
+           strlen(c->kafka.transactional_id_prefix) <= TRANSACTIONAL_ID_PREFIX_MAX;
 }
 
 static bool has_whole_certificate(const struct config *c)
@@ -127,6 +137,8 @@ static const struct rule {
 } rules[] = {
     {has_brokers, "kafka.brokers is not set: name at least one broker as host:port"},
     {has_group, "kafka.group_id and kafka.transactional_id_prefix must not be empty"},
+    {names_fit, "worker.name and kafka.client_id have at most 64 characters, "
+                "kafka.transactional_id_prefix at most 48"},
     {topics_are_names, "kafka.topics: a topic is 1 to 249 of a-z A-Z 0-9 . _ -"},
     {topics_differ, "kafka.topics: the four topics must be four different ones"},
     {has_whole_certificate,
