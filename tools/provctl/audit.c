@@ -52,7 +52,7 @@ static const char sql_chains[] =
     " ORDER BY cluster_id, topic, partition";
 static const char sql_records[] = "SELECT seq, body, hash FROM provd.change_log WHERE fence_id = "
                                   "$1::int8 AND seq > $2::int8 AND seq <= $3::int8"
-                                  " ORDER BY seq LIMIT $4::int8";
+                                  " ORDER BY seq";
 static const char sql_first[] =
     "SELECT min(seq) AS seq FROM provd.change_log WHERE fence_id = $1::int8";
 
@@ -128,16 +128,21 @@ static bool check_words(struct audit *audit, struct chain *chain, int64_t seq, s
     return chain->bad_seq == 0;
 }
 
+static void blame_gap(struct chain *chain)
+{
+    blame(chain, chain->seq + 1,
+          chain->checked == 0 ? "it is missing: the chain begins later; if the months before were "
+                                "dropped on purpose, say --from"
+                              : "it is missing");
+}
+
 static bool check_record(struct audit *audit, struct chain *chain, int64_t seq, struct text body,
                          struct text hash)
 {
     uint8_t real[SHA256_LEN];
 
     if (seq != chain->seq + 1) {
-        blame(chain, chain->seq + 1,
-              chain->checked == 0 ? "it is missing: the chain begins later; if the months before "
-                                    "were dropped on purpose, say --from"
-                                  : "it is missing");
+        blame_gap(chain);
         return false;
     }
     crypto_sha256(body.data, body.len, real);
@@ -154,59 +159,52 @@ static bool check_record(struct audit *audit, struct chain *chain, int64_t seq, 
     return true;
 }
 
-/* The next chunk; *ret_done when it was the last one, or a record was bad. */
-static enum status check_chunk(struct audit *audit, struct chain *chain, bool *ret_done,
-                               struct error *err)
+static void check_rows(struct audit *audit, struct chain *chain, const struct result *result)
 {
+    int rows = result_rows(result);
+
+    for (int i = 0; i < rows && chain->bad_seq == 0; i++)
+        check_record(audit, chain, result_int(result, i, 0), result_text(result, i, 1),
+                     result_text(result, i, 2));
+    audit->done += rows;
+    progress_show(&audit->progress, audit->done);
+}
+
+/* The next numbers. They are asked for by a range, since numbers have no gaps: a limit would make
+ * the server sort all that is left of the chain for each chunk. */
+static enum status check_chunk(struct audit *audit, struct chain *chain, struct error *err)
+{
+    int64_t left = chain->head_seq - chain->seq;
+    int64_t upto = left > CHUNK_RECORDS ? chain->seq + CHUNK_RECORDS : chain->head_seq;
     struct arena arena;
     struct result *result;
     enum status status;
 
     arena_init(&arena, CHUNK_ARENA_BYTES, 0);
     struct param params[] = {param_int8(&arena, chain->fence_id), param_int8(&arena, chain->seq),
-                             param_int8(&arena, chain->head_seq),
-                             param_int8(&arena, CHUNK_RECORDS)};
-    status = postgres_query(audit->pg, sql_records, params, 4, &result, err);
+                             param_int8(&arena, upto)};
+    status = postgres_query(audit->pg, sql_records, params, 3, &result, err);
     arena_close(&arena);
     if (status != STATUS_OK)
         return status;
-    int rows = result_rows(result);
-    *ret_done = rows < CHUNK_RECORDS;
-    for (int i = 0; i < rows; i++) {
-        if (!check_record(audit, chain, result_int(result, i, 0), result_text(result, i, 1),
-                          result_text(result, i, 2))) {
-            *ret_done = true;
-            break;
-        }
-    }
+    check_rows(audit, chain, result);
     result_close(result);
-    audit->done += rows;
-    progress_show(&audit->progress, audit->done);
+    if (chain->bad_seq == 0 && chain->seq < upto)
+        blame_gap(chain);
     return STATUS_OK;
-}
-
-static void check_head(struct chain *chain)
-{
-    if (chain->bad_seq != 0 || chain->head_seq == 0)
-        return;
-    if (chain->seq < chain->head_seq)
-        blame(chain, chain->seq + 1,
-              "it is missing, and all behind it: the head in the fence is of a later one");
-    else if (memcmp(chain->hash, chain->head, SHA256_LEN) != 0)
-        blame(chain, chain->seq, "it is the last one, but its hash is not the head in the fence");
 }
 
 static enum status walk(struct audit *audit, struct chain *chain, struct error *err)
 {
-    bool done = chain->head_seq < audit->from;
     enum status status = STATUS_OK;
 
-    chain->seq = done ? chain->head_seq : audit->from - 1;
+    chain->seq = chain->head_seq < audit->from ? chain->head_seq : audit->from - 1;
     chain->is_hash_known = chain->seq == 0; /* 32 zero bytes come before the first */
-    while (status == STATUS_OK && !done)
-        status = check_chunk(audit, chain, &done, err);
-    if (status == STATUS_OK && chain->head_seq >= audit->from)
-        check_head(chain);
+    while (status == STATUS_OK && chain->bad_seq == 0 && chain->seq < chain->head_seq)
+        status = check_chunk(audit, chain, err);
+    if (status == STATUS_OK && chain->bad_seq == 0 && chain->checked > 0 &&
+        memcmp(chain->hash, chain->head, SHA256_LEN) != 0)
+        blame(chain, chain->seq, "it is the last one, but its hash is not the head in the fence");
     return status;
 }
 
