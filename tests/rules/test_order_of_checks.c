@@ -7,91 +7,90 @@
 #define WRONG_VERSION "'expected_version':99"
 #define FORBIDDEN_ACTOR AS_USER("eve@example.org")
 
+static const struct {
+    const char *event, *becomes;
+} cases[] = {
+    /* EXPIRED before everything but the ledger */
+    {EVENT_WITH(EXPIRED_MEMBER ",'event_id':'nonsense'", "UpdateAccount", BOB), "EXPIRED"},
+    {EVENT_WITH(EXPIRED_MEMBER, "UpdateAccount", "'ref':''"), "EXPIRED"},
+    {EVENT_WITH(EXPIRED_MEMBER "," FORBIDDEN_ACTOR, "UpdateAccount", BOB), "EXPIRED"},
+    {EVENT_WITH(EXPIRED_MEMBER, "NoSuchCommand", ""), "EXPIRED"},
+    /* the envelope before the payload */
+    {EVENT_WITH("'event_id':'nonsense'", "UpdateAccount", "'ref':''"), "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'event_id':''", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
+    {EVENT_WITH("'occurred_at':0", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
+    {EVENT_WITH("'context':''", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
+    {EVENT_WITH("'mode':'PERHAPS'", "UpdateAccount", "'ref':''"), "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'actor':null", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
+    {EVENT_WITH("'actor':{'kind':'ROBOT','id':'x'}", "UpdateAccount", "'ref':''"),
+     "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'occurred_at':1767312003000001,'timestamp':1767225603000000", "UpdateAccount",
+                "'ref':''"),
+     "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'occurred_at':-1", "UpdateAccount", "'ref':''"), "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'occurred_at':253402300800000000,'timestamp':9000000000000000000", "UpdateAccount",
+                "'ref':''"),
+     "REJECTED INVALID_FIELD"},
+    {EVENT_WITH("'event_id':'nonsense'", "NoSuchCommand", ""), "REJECTED INVALID_FIELD"},
+    {EVENT("NoSuchCommand", ""), "REJECTED UNSUPPORTED"},
+    /* fields before FORBIDDEN */
+    {EVENT_WITH(FORBIDDEN_ACTOR, "UpdateAccount", BOB ",'fields':['password']"),
+     "REJECTED INVALID_FIELD"},
+    {EVENT_WITH(FORBIDDEN_ACTOR, "SetPassword", BOB ",'password':'clear'"),
+     "REJECTED CLEARTEXT_SECRET"},
+    /* FORBIDDEN before what exists */
+    {EVENT_WITH(FORBIDDEN_ACTOR, "UpdateAccount", "'ref':'nobody@example.org'"),
+     "REJECTED FORBIDDEN"},
+    {EVENT_WITH(FORBIDDEN_ACTOR "," WRONG_VERSION, "UpdateAccount", BOB), "REJECTED FORBIDDEN"},
+    {EVENT_WITH(FORBIDDEN_ACTOR ",'context':'9'", "CreateDomain", "'domain':'a.org'"),
+     "REJECTED FORBIDDEN"},
+    /* NO_SUCH_* before VERSION_MISMATCH */
+    {EVENT_WITH(WRONG_VERSION, "UpdateAccount", "'ref':'nobody@example.org'"),
+     "REJECTED NO_SUCH_ACCOUNT"},
+    {EVENT_WITH(WRONG_VERSION, "UpdateAccount", BOB ",'fields':['group'],'group':'none'"),
+     "REJECTED NO_SUCH_GROUP"},
+    {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@a.org'"),
+     "REJECTED NO_SUCH_DOMAIN"},
+    {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@example.org','group':'none'"),
+     "REJECTED NO_SUCH_GROUP"},
+    {EVENT_WITH(WRONG_VERSION ",'context':'9'", "CreateDomain", "'domain':'a.org'"),
+     "REJECTED NO_SUCH_CONTEXT"},
+    {EVENT_WITH(WRONG_VERSION, "UpdateDomain",
+                "'domain':'example.org','fields':['catch_all'],'catch_all':'x@example.org'"),
+     "REJECTED NO_SUCH_ACCOUNT"},
+    {EVENT_WITH(WRONG_VERSION, "DeleteAccount", "'ref':'nobody@example.org'"),
+     "REJECTED NO_SUCH_ACCOUNT"},
+    /* VERSION_MISMATCH before NO_CHANGE and conflicts */
+    {EVENT_WITH(WRONG_VERSION, "UpdateAccount", BOB), "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@example.org'"),
+     "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@example.org','comment':'other'"),
+     "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'gone@example.org'"),
+     "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "DeleteAccount", "'ref':'gone@example.org'"),
+     "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "DeleteDomain", "'domain':'example.org'"),
+     "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "CreateContext", "'name':'1'"), "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "DeleteContext", "'name':'1'"), "REJECTED VERSION_MISMATCH"},
+    {EVENT_WITH(WRONG_VERSION, "SetQuota", BOB ",'bytes':1000"), "REJECTED VERSION_MISMATCH"},
+    /* NO_CHANGE before conflicts and limits: bob has more than is allowed by now */
+    {EVENT("UpdateAccount", BOB ",'fields':['quota_bytes'],'quota_bytes':100"), "NO_CHANGE"},
+    {EVENT("SetQuota", BOB ",'bytes':100"), "NO_CHANGE"},
+    {EVENT("CreateAccount", "'address':'bob@example.org','quota_bytes':100"), "NO_CHANGE"},
+    /* conflicts before limits */
+    {EVENT("CreateAccount", "'address':'bob@example.org','quota_bytes':1000"),
+     "REJECTED ALREADY_EXISTS"},
+    {EVENT("CreateAccount", "'address':'gone@example.org','quota_bytes':1000"),
+     "REJECTED ADDRESS_RESERVED"},
+    {EVENT("CreateAccount", "'address':'new@example.org','quota_bytes':1"),
+     "REJECTED LIMIT_EXCEEDED"},
+};
+
 static void what_is_judged_first_is_said(void **state)
 {
     (void)state;
-    static const struct {
-        const char *event, *becomes;
-    } cases[] = {
-        /* EXPIRED before everything but the ledger */
-        {EVENT_WITH(EXPIRED_MEMBER ",'event_id':'nonsense'", "UpdateAccount", BOB), "EXPIRED"},
-        {EVENT_WITH(EXPIRED_MEMBER, "UpdateAccount", "'ref':''"), "EXPIRED"},
-        {EVENT_WITH(EXPIRED_MEMBER "," FORBIDDEN_ACTOR, "UpdateAccount", BOB), "EXPIRED"},
-        {EVENT_WITH(EXPIRED_MEMBER, "NoSuchCommand", ""), "EXPIRED"},
-        /* the envelope before the payload */
-        {EVENT_WITH("'event_id':'nonsense'", "UpdateAccount", "'ref':''"),
-         "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'event_id':''", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
-        {EVENT_WITH("'occurred_at':0", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
-        {EVENT_WITH("'context':''", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
-        {EVENT_WITH("'mode':'PERHAPS'", "UpdateAccount", "'ref':''"), "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'actor':null", "UpdateAccount", "'ref':'b@'"), "REJECTED MISSING_FIELD"},
-        {EVENT_WITH("'actor':{'kind':'ROBOT','id':'x'}", "UpdateAccount", "'ref':''"),
-         "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'occurred_at':1767312003000001,'timestamp':1767225603000000", "UpdateAccount",
-                    "'ref':''"),
-         "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'occurred_at':-1", "UpdateAccount", "'ref':''"), "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'occurred_at':253402300800000000,'timestamp':9000000000000000000",
-                    "UpdateAccount", "'ref':''"),
-         "REJECTED INVALID_FIELD"},
-        {EVENT_WITH("'event_id':'nonsense'", "NoSuchCommand", ""), "REJECTED INVALID_FIELD"},
-        {EVENT("NoSuchCommand", ""), "REJECTED UNSUPPORTED"},
-        /* fields before FORBIDDEN */
-        {EVENT_WITH(FORBIDDEN_ACTOR, "UpdateAccount", BOB ",'fields':['password']"),
-         "REJECTED INVALID_FIELD"},
-        {EVENT_WITH(FORBIDDEN_ACTOR, "SetPassword", BOB ",'password':'clear'"),
-         "REJECTED CLEARTEXT_SECRET"},
-        /* FORBIDDEN before what exists */
-        {EVENT_WITH(FORBIDDEN_ACTOR, "UpdateAccount", "'ref':'nobody@example.org'"),
-         "REJECTED FORBIDDEN"},
-        {EVENT_WITH(FORBIDDEN_ACTOR "," WRONG_VERSION, "UpdateAccount", BOB), "REJECTED FORBIDDEN"},
-        {EVENT_WITH(FORBIDDEN_ACTOR ",'context':'9'", "CreateDomain", "'domain':'a.org'"),
-         "REJECTED FORBIDDEN"},
-        /* NO_SUCH_* before VERSION_MISMATCH */
-        {EVENT_WITH(WRONG_VERSION, "UpdateAccount", "'ref':'nobody@example.org'"),
-         "REJECTED NO_SUCH_ACCOUNT"},
-        {EVENT_WITH(WRONG_VERSION, "UpdateAccount", BOB ",'fields':['group'],'group':'none'"),
-         "REJECTED NO_SUCH_GROUP"},
-        {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@a.org'"),
-         "REJECTED NO_SUCH_DOMAIN"},
-        {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@example.org','group':'none'"),
-         "REJECTED NO_SUCH_GROUP"},
-        {EVENT_WITH(WRONG_VERSION ",'context':'9'", "CreateDomain", "'domain':'a.org'"),
-         "REJECTED NO_SUCH_CONTEXT"},
-        {EVENT_WITH(WRONG_VERSION, "UpdateDomain",
-                    "'domain':'example.org','fields':['catch_all'],'catch_all':'x@example.org'"),
-         "REJECTED NO_SUCH_ACCOUNT"},
-        {EVENT_WITH(WRONG_VERSION, "DeleteAccount", "'ref':'nobody@example.org'"),
-         "REJECTED NO_SUCH_ACCOUNT"},
-        /* VERSION_MISMATCH before NO_CHANGE and conflicts */
-        {EVENT_WITH(WRONG_VERSION, "UpdateAccount", BOB), "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'bob@example.org'"),
-         "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "CreateAccount",
-                    "'address':'bob@example.org','comment':'other'"),
-         "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "CreateAccount", "'address':'gone@example.org'"),
-         "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "DeleteAccount", "'ref':'gone@example.org'"),
-         "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "DeleteDomain", "'domain':'example.org'"),
-         "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "CreateContext", "'name':'1'"), "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "DeleteContext", "'name':'1'"), "REJECTED VERSION_MISMATCH"},
-        {EVENT_WITH(WRONG_VERSION, "SetQuota", BOB ",'bytes':1000"), "REJECTED VERSION_MISMATCH"},
-        /* NO_CHANGE before conflicts and limits: bob has more than is allowed by now */
-        {EVENT("UpdateAccount", BOB ",'fields':['quota_bytes'],'quota_bytes':100"), "NO_CHANGE"},
-        {EVENT("SetQuota", BOB ",'bytes':100"), "NO_CHANGE"},
-        {EVENT("CreateAccount", "'address':'bob@example.org','quota_bytes':100"), "NO_CHANGE"},
-        /* conflicts before limits */
-        {EVENT("CreateAccount", "'address':'bob@example.org','quota_bytes':1000"),
-         "REJECTED ALREADY_EXISTS"},
-        {EVENT("CreateAccount", "'address':'gone@example.org','quota_bytes':1000"),
-         "REJECTED ADDRESS_RESERVED"},
-        {EVENT("CreateAccount", "'address':'new@example.org','quota_bytes':1"),
-         "REJECTED LIMIT_EXCEEDED"},
-    };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct step steps[] = {
             BEGIN_DOMAIN,
