@@ -232,6 +232,15 @@ def test_changes_and_comparisons_in_turn(world, create, change, verify):
     assert said(results) == [("APPLIED", None)] + [("APPLIED", None), WRONG, RIGHT] * 19
 
 
+def test_a_lost_connection_is_opened_again(world, create, verify):
+    address, plain = world.name(), world.secret()
+    world.ask([create(address, plain)])
+    lost = world.database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'provd'"
+                               " AND datname = current_database()")  # fmt: skip
+    assert lost, "the worker has a connection to lose"
+    assert said(world.ask([verify(address, plain), verify(address, "wrong")])) == [RIGHT, WRONG]
+
+
 # --- long batches -----------------------------------------------------------------------------------------------------
 
 
@@ -244,15 +253,15 @@ def slow_world(make_hashing_world):
     ).start()  # fmt: skip
 
 
-def many(world, create, count):
-    names = [world.name("slow") for _ in range(count)]
-    world.secrets.append("hush-many-0123456789")
-    return world.send([create(name, world.secrets[-1]) for name in names], partition=0)
+def many(world, create, count, **record):
+    names, plain = [world.name("slow") for _ in range(count)], world.secret()
+    return world.send([create(name, plain) for name in names], **record)
 
 
 def test_a_batch_ends_where_hashing_takes_too_long(slow_world, create):
     world, worker = slow_world, slow_world.worker
-    waiting = many(world, create, 60)
+    rebalances = worker.metric("provd_rebalances_total")
+    waiting = many(world, create, 60, partition=0)
     seen = []
 
     def is_done():
@@ -264,12 +273,24 @@ def test_a_batch_ends_where_hashing_takes_too_long(slow_world, create):
     assert len(set(seen)) > 2, "the first ones do not wait for the last ones"
     assert said(world.answers(waiting)) == [("APPLIED", None)] * len(waiting)
     assert worker.metric("provd_lane_restarts_total") == 0
+    assert worker.metric("provd_rebalances_total") == rebalances, "it has left the group for a while"
+    world.check()
+
+
+def test_partitions_that_go_take_what_was_put_back_with_them(slow_world, create):
+    world = slow_world
+    waiting = many(world, create, 90)
+    wait_until(lambda: answered(world, waiting), CUT_LIMIT_S, "the first passwords hashed")
+    second = world.make_worker().start()
+    assert said(world.answers(waiting, CUT_LIMIT_S)) == [("APPLIED", None)] * len(waiting)
+    assert second.metric("provd_records_consumed_total") > 0, "the partitions were shared"
+    second.stop()
     world.check()
 
 
 def test_a_stop_in_the_middle_does_not_wait_for_all_hashes(slow_world, create):
     world, worker = slow_world, slow_world.worker
-    waiting = many(world, create, 500)
+    waiting = many(world, create, 500, partition=0)
     wait_until(lambda: answered(world, waiting), CUT_LIMIT_S, "the first passwords hashed")
     began = time.monotonic()
     assert worker.stop() == 0
