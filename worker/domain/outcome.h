@@ -39,7 +39,7 @@ bool outcome_uses_id(enum outcome_status status);
 struct memory {
     bool
         is_same_record; /* the coordinates are those of the event itself: it was processed before */
-    int32_t fence_id; /* of the first record's partition */
+    int32_t fence_id;   /* of the first record's partition */
     struct text topic;  /* of the first record */
     int32_t partition;
     int64_t offset;
@@ -79,7 +79,7 @@ struct outcome {
     bool recalled; /* processed before: `memory` has the very bytes to publish; nothing is stored
                       again */
 
-    bool stale; /* prepare's facts are of another row: the batch goes back to prepare */
+    bool stale;   /* prepare's facts are of another row: the batch goes back to prepare */
     bool derived; /* follows from the ledger alone (DUPLICATE, ID_REUSED): a re-read derives it
                      again */
 

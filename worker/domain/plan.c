@@ -93,7 +93,8 @@ static bool decided_by_memory(struct plan *plan, const struct event *event,
     return false;
 }
 
-/* Whether a dry run of a fan-out uses up its id is known when it was counted whom it would change. */
+/* Whether a dry run of a fan-out uses up its id is known when it was counted whom it would change.
+ */
 static void remember_in_batch(struct plan *plan, const struct event *event,
                               const struct outcome *outcome)
 {

@@ -27,8 +27,9 @@ static struct usage usage_change(const struct account *before, const struct acco
                           b.messages - a.messages};
 }
 
-/* Quotas are up to 2^63, so that sums of a few could be beyond. They stay at the ends of 0 to 2^63 - 1: above
- * 8 EiB the count is no longer exact, until an event for the domain itself counts it afresh. */
+/* Quotas are up to 2^63, so that sums of a few could be beyond. They stay at the ends of 0 to 2^63
+ * - 1: above 8 EiB the count is no longer exact, until an event for the domain itself counts it
+ * afresh. */
 static int64_t sum(int64_t a, int64_t b)
 {
     int64_t result;
