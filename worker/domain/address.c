@@ -1,5 +1,6 @@
 #include "domain/address.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -167,6 +168,7 @@ enum code address_normalise(struct text address, domain_to_ascii *to_ascii, stru
     if (local.len + 1 + ascii.len > ADDRESS_MAX)
         return CODE_NAME_TOO_LONG;
     struct text lower = text_lower(arena, local);
+    assert(lower.data && ascii.data);
     char *whole = arena_alloc(arena, local.len + 1 + ascii.len);
     memcpy(whole, lower.data, lower.len);
     whole[lower.len] = '@';
