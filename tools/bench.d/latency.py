@@ -16,19 +16,20 @@ def measure_latency(scene, rate, seconds):
     sent = {}
     writer = threading.Thread(target=_send, args=(scene, events, rate, sent))
     reader = _reader(scene)
+    missing = {key for _, key, _ in events}
     received = {}
     writer.start()
     deadline = time.monotonic() + seconds + WARM_UP_S + LIMIT_S
     try:
-        while len(received) < len(events) and time.monotonic() < deadline:
+        while missing and time.monotonic() < deadline:
             message = reader.poll(0.2)
-            if message is not None and message.error() is None:
-                received.setdefault(message.key(), time.monotonic())
+            if message is not None and message.error() is None and message.key() in missing:
+                received[message.key()] = time.monotonic()
+                missing.discard(message.key())
     finally:
         reader.close()
         writer.join()
     measured = [key for _, key, _ in events[rate * WARM_UP_S :]]
-    missing = [key for key in measured if key not in received]
     assert not missing, f"{len(missing)} events without a result"
     return [(received[key] - sent[key]) * 1000 for key in measured]
 
