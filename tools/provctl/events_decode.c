@@ -1,10 +1,12 @@
 /* `provctl events decode`: one value as JSON, from wherever it is. */
 #include "events.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "brokers.h"
 #include "command.h"
 #include "configuration.h"
 #include "file.h"
@@ -158,15 +160,22 @@ static int decode_record(struct invocation *invocation, struct shelf *shelf, con
     struct kafka_options options = configuration_kafka(invocation->config);
     struct kafka_reader *reader;
     struct kafka_message *message = NULL;
+    int32_t count = 0;
     struct error err;
     int code;
 
     if (!configuration_needs(invocation->config->kafka.brokers, "kafka.brokers"))
         return EX_CONFIG;
-    enum status status =
-        kafka_reader_open(&reader, &options, topic, range, 1, READ_TIMEOUT_MS, &err);
-    if (status != STATUS_OK)
-        return complain_status(status, &err);
+    enum status status = brokers_partition_count(invocation, topic, &count, &err);
+    if (status == STATUS_OK && range->partition >= count)
+        status = error_set(&err, STATUS_FATAL, "NO_PARTITION",
+                           "%s has only the partitions 0 to %" PRId32, topic, count - 1);
+    if (status == STATUS_OK)
+        status = kafka_reader_open(&reader, &options, topic, range, 1, READ_TIMEOUT_MS, &err);
+    if (status != STATUS_OK) {
+        complain("%s", err.message);
+        return status == STATUS_RETRY ? EX_UNAVAILABLE : EX_DATAERR;
+    }
     while (!message && !kafka_reader_is_done(reader) && status == STATUS_OK)
         status = kafka_reader_next(reader, READ_TIMEOUT_MS, &message, &err);
     bool is_gone = status != STATUS_OK && strcmp(err.code, "_AUTO_OFFSET_RESET") == 0;

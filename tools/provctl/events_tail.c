@@ -1,17 +1,18 @@
 /* `provctl events tail`: the records of a topic as they come, with filters. */
 #include "events.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "brokers.h"
 #include "command.h"
 #include "configuration.h"
 #include "record_json.h"
 #include "story.h"
-#include "wire/kafka_admin.h"
 #include "wire/kafka_reader.h"
 
 enum { POLL_MS = 200 };
@@ -186,22 +187,15 @@ static enum status make_ranges(struct tail *tail, struct kafka_range **ret_range
 {
     struct arena *arena = tail->invocation->arena;
     int timeout_ms = (int)tail->invocation->config->kafka.request_timeout_ms;
-    struct kafka_topic topic = {0};
-    struct kafka_admin *admin;
-    enum status status = kafka_admin_open(&admin, &tail->options, err);
+    int32_t count = 0;
+    enum status status = brokers_partition_count(tail->invocation, tail->source.topic, &count, err);
 
     if (status != STATUS_OK)
         return status;
-    status =
-        kafka_admin_describe_topics(admin, &tail->source.topic, 1, timeout_ms, arena, &topic, err);
-    kafka_admin_close(admin);
-    if (status != STATUS_OK)
-        return status;
-    if (!topic.exists || tail->partition >= topic.partition_count)
-        return error_set(err, STATUS_FATAL, NULL, "there is no %s %s%s",
-                         topic.exists ? "such partition of" : "topic", tail->source.topic,
-                         topic.exists ? "" : ": make it with `provctl topics ensure`");
-    *ret_count = tail->partition >= 0 ? 1 : (size_t)topic.partition_count;
+    if (tail->partition >= count)
+        return error_set(err, STATUS_FATAL, NULL, "%s has only the partitions 0 to %" PRId32,
+                         tail->source.topic, count - 1);
+    *ret_count = tail->partition >= 0 ? 1 : (size_t)count;
     *ret_ranges = ARENA_ARRAY(arena, struct kafka_range, *ret_count);
     for (size_t i = 0; i < *ret_count; i++)
         (*ret_ranges)[i] = (struct kafka_range){

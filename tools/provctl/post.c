@@ -5,10 +5,10 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "brokers.h"
 #include "configuration.h"
 #include "envelope.h"
 #include "shelf.h"
-#include "wire/kafka_admin.h"
 #include "wire/kafka_reader.h"
 #include "wire/kafka_sender.h"
 #include "wire/schemas.h"
@@ -25,7 +25,6 @@ struct post {
     struct kafka_options options;
     struct shelf *shelf;
     struct schemas *schemas;
-    struct kafka_admin *admin;
     struct kafka_sender *sender;
     struct kafka_reader *results; /* NULL: nobody waits */
     struct framing framing;
@@ -83,25 +82,17 @@ static enum status open_results(struct post *post, struct error *err)
 {
     const char *topic = post->options.results_topic;
     int timeout_ms = (int)post->invocation->config->kafka.request_timeout_ms;
-    struct kafka_topic found = {0};
     struct kafka_range *ranges;
-    enum status status = kafka_admin_open(&post->admin, &post->options, err);
+    int32_t count = 0;
+    enum status status = brokers_partition_count(post->invocation, topic, &count, err);
 
-    if (status == STATUS_OK)
-        status = kafka_admin_describe_topics(post->admin, &topic, 1, timeout_ms,
-                                             post->invocation->arena, &found, err);
-    if (status == STATUS_OK && !found.exists)
-        return error_set(err, STATUS_FATAL, NULL,
-                         "there is no topic %s for results: make it with `provctl topics ensure`",
-                         topic);
     if (status != STATUS_OK)
         return status;
-    ranges =
-        ARENA_ARRAY(post->invocation->arena, struct kafka_range, (size_t)found.partition_count);
-    for (int32_t i = 0; i < found.partition_count; i++)
+    ranges = ARENA_ARRAY(post->invocation->arena, struct kafka_range, (size_t)count);
+    for (int32_t i = 0; i < count; i++)
         ranges[i] = (struct kafka_range){i, KAFKA_FROM_END, KAFKA_TO_NEVER};
-    return kafka_reader_open(&post->results, &post->options, topic, ranges,
-                             (size_t)found.partition_count, timeout_ms, err);
+    return kafka_reader_open(&post->results, &post->options, topic, ranges, (size_t)count,
+                             timeout_ms, err);
 }
 
 static enum status connect_all(struct post *post, bool waits, struct error *err)
@@ -146,7 +137,6 @@ void post_close(struct post *post)
         return;
     kafka_reader_close(post->results);
     kafka_sender_close(post->sender);
-    kafka_admin_close(post->admin);
     schemas_close(post->schemas);
     shelf_close(post->shelf);
     buffer_close(&post->bytes);
