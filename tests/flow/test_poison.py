@@ -169,6 +169,23 @@ def test_headers_over_the_limit(world):
     assert (letter.stage, letter.code) == ("FRAME", "TOO_LARGE") and letter.headers["fat"] == b"x" * (70 * KIB)
 
 
+def test_a_key_over_the_limit(world):
+    fat = {**event_record(make_event("CreateAccount", {"address": world.name()})), "key": b"k" * (70 * KIB)}
+    (published,) = world.published(world.send([fat]))
+    assert (published.said.stage, published.said.code) == ("FRAME", "TOO_LARGE")
+    assert published.said.key == fat["key"] and published.said.value == fat["value"]
+
+
+def test_a_key_that_leaves_no_room_for_a_dead_letter_stops_nobody(world):
+    """Largest record that this topic takes: with headers of ours it would be larger than any."""
+    huge = {"key": b"k" * 999_000, "value": b"\x7fbad magic"}
+    good = event_record(make_event("CreateAccount", {"address": world.name("neighbour")}))
+    letter, neighbour = [published.said for published in world.published(world.send([huge, good], partition=1))]
+    assert (letter.stage, letter.code, letter.key, letter.value) == ("FRAME", "TOO_LARGE", None, None)
+    assert letter.headers["x-provd-truncated"].startswith("key, headers and value are at ")
+    assert neighbour["status"] == "APPLIED"
+
+
 def test_headers_of_ours_on_a_record_are_replaced(world):
     """A dead letter that somebody sends to the topic of events again."""
     forged = [

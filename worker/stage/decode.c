@@ -43,6 +43,12 @@ static bool is_too_large(struct decode *decode, struct batch *batch, size_t i)
                          record->value.len, (long long)decode->event_bytes_max));
         return true;
     }
+    if (record->key.len > decode->limits.string_bytes_max) {
+        bury(batch, i, STAGE_FRAME, CODE_TOO_LARGE,
+             text_format(&batch->arena, "the key has %zu bytes: at most %zu are read",
+                         record->key.len, decode->limits.string_bytes_max));
+        return true;
+    }
     if (kafka_message_header_count(record->message) == 0)
         return false;
     size_t bytes = header_bytes(record->message);

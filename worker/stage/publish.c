@@ -94,10 +94,10 @@ static enum kafka_verdict send_value(struct publish *publish, const struct mappi
 /* Room for keys and framing of a record beside its value. */
 enum { RECORD_OVERHEAD_BYTES = 4096 };
 
-static bool is_over_size(const struct publish *publish, const struct record *record,
+static bool is_over_size(const struct publish *publish, size_t bytes,
                          const struct kafka_header *headers, size_t count)
 {
-    size_t bytes = record->key.len + record->value.len + RECORD_OVERHEAD_BYTES;
+    bytes += RECORD_OVERHEAD_BYTES;
     for (size_t i = 0; i < count; i++)
         bytes += headers[i].name.len + headers[i].value.len;
     return bytes > (size_t)publish->output_bytes_max;
@@ -123,14 +123,18 @@ static enum kafka_verdict send_dead_letter(struct publish *publish, const struct
     };
     size_t count;
     struct kafka_header *headers = dead_letter_headers(&letter, &batch->arena, &count);
-    if (is_over_size(publish, record, headers, count)) {
+    if (is_over_size(publish, record->key.len + record->value.len, headers, count)) {
         letter.is_truncated = true;
+        headers = dead_letter_headers(&letter, &batch->arena, &count);
+    }
+    if (letter.is_truncated && is_over_size(publish, record->key.len, headers, count)) {
+        letter.is_bare = true;
         headers = dead_letter_headers(&letter, &batch->arena, &count);
     }
     const struct kafka_output output = {
         .topic = OUTPUT_DLQ,
         .partition = mapping->same[OUTPUT_DLQ] ? record->partition->partition : -1,
-        .key = record->key,
+        .key = letter.is_bare ? TEXT_NULL : record->key,
         .value = letter.is_truncated ? TEXT_NULL : record->value,
         .headers = headers,
         .header_count = count,

@@ -37,6 +37,9 @@ static bool is_own(struct text name)
     return false;
 }
 
+/* Numbers that we wrote ourselves; anything longer is not ours. */
+enum { EARLIER_BYTES_MAX = 32 };
+
 struct header_list {
     struct kafka_header *items;
     size_t count;
@@ -52,7 +55,8 @@ static struct text original(const struct dead_letter *letter, const char *name,
                             struct text otherwise)
 {
     struct text value;
-    return kafka_message_header_named(letter->message, name, &value) ? value : otherwise;
+    bool has_one = kafka_message_header_named(letter->message, name, &value);
+    return has_one && value.len <= EARLIER_BYTES_MAX ? value : otherwise;
 }
 
 static void add_connect(struct header_list *list, const struct dead_letter *letter,
@@ -86,8 +90,9 @@ static void add_ours(struct header_list *list, const struct dead_letter *letter,
     add(list, "x-original-timestamp", text_format(arena, "%" PRId64, letter->timestamp_ms));
     if (letter->is_truncated)
         add(list, "x-provd-truncated",
-            text_format(arena, "the value is at %.*s/%" PRId32 "/%" PRId64, TEXT_ARG(letter->topic),
-                        letter->partition, letter->offset));
+            text_format(arena, "%s at %.*s/%" PRId32 "/%" PRId64,
+                        letter->is_bare ? "key, headers and value are" : "the value is",
+                        TEXT_ARG(letter->topic), letter->partition, letter->offset));
 }
 
 struct kafka_header *dead_letter_headers(const struct dead_letter *letter, struct arena *arena,
@@ -98,7 +103,7 @@ struct kafka_header *dead_letter_headers(const struct dead_letter *letter, struc
         .items = ARENA_ARRAY(arena, struct kafka_header, given + DEAD_LETTER_OWN_HEADERS_MAX)};
     struct text name, value;
     for (size_t h = 0; kafka_message_header(letter->message, h, &name, &value); h++) {
-        if (!is_own(name))
+        if (!is_own(name) && !letter->is_bare)
             list.items[list.count++] = (struct kafka_header){name, value};
     }
     add_connect(&list, letter, arena);

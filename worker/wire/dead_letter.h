@@ -22,6 +22,7 @@ struct dead_letter {
     struct uuid result_id;
     struct text worker;
     bool is_truncated; /* the value is left out: too large for the topic */
+    bool is_bare;      /* and so are the key and the original's headers */
 };
 
 enum { DEAD_LETTER_OWN_HEADERS_MAX = 24 };
