@@ -137,6 +137,7 @@ static void undo_edits(struct plan *plan)
         struct row *row = plan->edited.items[i];
         if (row->before == &made_by_event) {
             row->is_gone = true;
+            row->is_dirty = false;
         } else {
             const struct row *before = row->before;
             memcpy(row, before, row->noun->size);

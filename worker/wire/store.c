@@ -4,11 +4,18 @@
 #include "wire/postgres.h"
 #include "wire/rows.h"
 
+/* Also a row that an event made and a later one of the batch removed: the result of the first names
+ * it. Not one that was only planned. */
+static bool needs_id(const struct row *row)
+{
+    return row->is_new && (row->is_dirty || !row->is_gone);
+}
+
 static int64_t count_new(const struct rows *rows)
 {
     int64_t count = 0;
     for (size_t i = 0; i < rows->count; i++)
-        count += row_write_of(rows->items[i]) == ROW_INSERT;
+        count += needs_id(rows->items[i]);
     return count;
 }
 
@@ -47,7 +54,7 @@ static void number_accounts(struct working_set *set, struct drawing *drawing)
 {
     for (size_t i = 0; i < set->account_rows.count; i++) {
         struct account *account = (struct account *)set->account_rows.items[i];
-        if (row_write_of(&account->row) == ROW_INSERT)
+        if (needs_id(&account->row))
             account->account_id = next_id(drawing);
         account->tombstone = account_is_live(account) ? 0 : account->account_id;
     }
@@ -57,7 +64,7 @@ static void number_services(struct working_set *set, struct drawing *drawing)
 {
     for (size_t i = 0; i < set->service_rows.count; i++) {
         struct service *service = (struct service *)set->service_rows.items[i];
-        if (row_write_of(&service->row) == ROW_INSERT)
+        if (needs_id(&service->row))
             service->service_id = next_id(drawing);
     }
 }
