@@ -140,6 +140,9 @@ static void take_recalled_change(void *opaque, int32_t fence_id, int64_t seq, st
         map_get(&t->recalled, (struct text){(const char *)&place, sizeof place});
     if (output)
         t->recalled_to = output;
+    else if (fence_id != t->recalled_next.fence_id || seq != t->recalled_next.offset)
+        t->recalled_to = NULL; /* its first change records have been pruned */
+    t->recalled_next = (struct ledger_place){fence_id, seq + 1};
     if (t->recalled_to)
         t->recalled_to->changes[t->recalled_to->change_count++].value = value;
 }

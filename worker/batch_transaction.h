@@ -27,6 +27,7 @@ struct transaction {
     struct map events_known, records_known;
     struct map recalled;            /* (fence, first seq) to the record whose changes these are */
     struct output *recalled_to;     /* the one that further change records belong to */
+    struct ledger_place recalled_next; /* where its next one is, as a fence and a seq */
     const struct memory **memories; /* by record, from `from` on */
     bool *is_reread;
 
