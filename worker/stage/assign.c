@@ -283,6 +283,18 @@ static enum status decide(struct assign *assign, struct partition *partition,
     return status == STATUS_OK ? own(assign, partition, &facts, &decision, &row, err) : status;
 }
 
+/* The former owner may be a stopped process that holds the fence row in a COPY, which no timeout of
+ * the server ends (wire/postgres.h): it would keep its successor out for as long as it stands. */
+static void end_stalled(struct assign *assign, const struct error *err)
+{
+    struct error ignored;
+    int64_t ended = 0;
+    if (strcmp(err->code, "55P03") == 0 && postgres_usable(assign->pg) &&
+        postgres_end_stalled(assign->pg, &ended, &ignored) == STATUS_OK && ended)
+        log_event(LOG_WARNING, "ended sessions of stopped workers that held a fence",
+                  LOG_INT("sessions", ended));
+}
+
 enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err)
 {
@@ -294,6 +306,7 @@ enum status assign_partition(struct assign *assign, struct partition *partition,
         return postgres_commit(assign->pg, err);
     if (postgres_usable(assign->pg))
         postgres_rollback(assign->pg, &ignored);
+    end_stalled(assign, err);
     return status;
 }
 
