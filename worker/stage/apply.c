@@ -72,6 +72,9 @@ enum status apply_connect(struct apply *apply, struct error *err)
     if (postgres_usable(apply->pg))
         return STATUS_OK;
     apply_close(apply);
+    /* Another server may draw the rest of a block again: one that took over without our last
+     * draw. */
+    apply->ids = (struct id_supplies){.accounts = {0, 0}};
     return postgres_open(&apply->pg, apply->postgres_options, err);
 }
 
@@ -385,8 +388,13 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
     bool blames_event = status != STATUS_OK && (postgres_blames_event(err) || lost_race(err));
     if (status == STATUS_OK || !blames_event)
         return status;
+    /* A unique conflict of one event that comes back after every reload is no race: the key belongs
+     * to a row that the event does not name, e.g. one made by the same id before the ledger was
+     * pruned. */
     if (to - from == 1)
-        return postgres_blames_event(err) ? bury(apply, batch, from, err) : STATUS_RETRY;
+        return postgres_blames_event(err) || postgres_lost_race(err)
+                   ? bury(apply, batch, from, err)
+                   : STATUS_RETRY;
     if (to - from == batch->count) {
         counter_add(&apply->counters->pg_unrolled_batches, 1);
         log_event(LOG_WARNING, "the database refuses a batch; unrolling it",
@@ -398,12 +406,43 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
     return status == STATUS_OK ? unroll(apply, batch, middle, to, err) : status;
 }
 
+/* What decode and prepare left: a try that fails is undone to this, with all its memory, so that a
+ * database that is away for long does not fill the batch's. */
+struct beginning {
+    struct arena_mark mark;
+    struct event **events;
+    struct death **deaths;
+};
+
+static struct beginning remember(struct batch *batch)
+{
+    struct beginning beginning = {.mark = arena_mark(&batch->arena)};
+    beginning.events = ARENA_ARRAY(&batch->arena, struct event *, batch->count);
+    beginning.deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count);
+    memcpy(beginning.events, batch->events, batch->count * sizeof *beginning.events);
+    memcpy(beginning.deaths, batch->deaths, batch->count * sizeof *beginning.deaths);
+    return beginning;
+}
+
+static void undo(struct batch *batch, const struct beginning *beginning)
+{
+    memcpy(batch->events, beginning->events, batch->count * sizeof *beginning->events);
+    memcpy(batch->deaths, beginning->deaths, batch->count * sizeof *beginning->deaths);
+    batch->outcomes = NULL;
+    batch->outputs = NULL;
+    arena_rewind(&batch->arena, beginning->mark);
+}
+
 enum status apply_run(struct apply *apply, struct batch *batch, struct error *err)
 {
     enum status status = apply_connect(apply, err);
     if (status != STATUS_OK)
         return status;
+    struct beginning beginning = remember(batch);
     batch->outcomes = ARENA_ARRAY(&batch->arena, struct outcome, batch->count);
     batch->outputs = ARENA_ARRAY(&batch->arena, struct output, batch->count);
-    return unroll(apply, batch, 0, batch->count, err);
+    status = unroll(apply, batch, 0, batch->count, err);
+    if (status != STATUS_OK)
+        undo(batch, &beginning);
+    return status;
 }

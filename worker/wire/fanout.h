@@ -11,7 +11,7 @@
 struct postgres;
 
 enum {
-    FANOUT_PIECE_ROWS = 2000,
+    FANOUT_PIECE_ROWS = 500, /* of at most about 100 KiB: comment and auto-reply at their limits */
     FANOUT_INDEX_FIRST =
         1000 /* of the audit rows in change ids; published records have lower ones */
 };

@@ -9,6 +9,9 @@
 
 enum { ID_BYTES_MAX = 1024 };
 
+/* SQLSTATE of a limit exceeded: the event is to blame, as for a row that a table does not take. */
+static const char too_large[] = "54000";
+
 static void put(char *bytes, size_t *len, const void *from, size_t n)
 {
     if (*len + n > ID_BYTES_MAX)
@@ -109,7 +112,7 @@ enum status output_result(struct output_maker *maker, const struct output_source
     encode_result(maker->encoder, &maker->result_framing, &facts, arena, &maker->scratch);
     if (maker->scratch.failed)
         return error_set(
-            err, STATUS_FATAL, NULL,
+            err, STATUS_RETRY, too_large,
             "the result of offset %lld of partition %d is larger than any record may be",
             (long long)source->offset, source->partition);
     *ret_value = keep(&maker->scratch, arena);
@@ -141,7 +144,7 @@ enum status output_change(struct output_maker *maker, const struct output_source
     size_t body_end = scratch->len;
     char *hash_place = buffer_reserve(scratch, SHA256_LEN);
     if (!hash_place)
-        return error_set(err, STATUS_FATAL, NULL,
+        return error_set(err, STATUS_RETRY, too_large,
                          "a change record of offset %lld of partition %d is larger than any record "
                          "may be",
                          (long long)source->offset, source->partition);
