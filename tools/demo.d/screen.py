@@ -210,7 +210,7 @@ def show_next(demo):
     result = next(result.said for result in reversed(demo.outputs.results)
                   if result.said["status"] == "APPLIED" and result.said["kind"] == "UpdateAccount")  # fmt: skip
     address = demo.database.value("SELECT address FROM provd.account WHERE uuid = %s", result["account_uuid"])
-    here = "build/demo/provctl"
+    here = os.path.relpath(demo.folder / "provctl")
     for command, what in (
         (f"{here} account show {address}", "the whole story of an account"),
         (f"{here} ledger show {result['event_id']}", "what became of an event"),
