@@ -100,21 +100,32 @@ static enum status look_behind(struct fences *fences, struct fence_view *view, s
     return status;
 }
 
-static enum status ask_kafka(struct fences *fences, struct fence_view *view, struct error *err)
+/* The group's offsets of all partitions, in one question. */
+static enum status ask_committed(struct fences *fences, struct error *err)
+{
+    struct arena *arena = fences->invocation->arena;
+    struct kafka_partition *committed = ARENA_ARRAY(arena, struct kafka_partition, fences->count);
+    enum status status;
+
+    for (size_t i = 0; i < fences->count; i++)
+        committed[i] = (struct kafka_partition){fences->views[i].partition, -1};
+    status = kafka_admin_committed(fences->admin, fences->invocation->config->kafka.group_id,
+                                   fences->topic.data, committed, fences->count, timeout_of(fences),
+                                   err);
+    for (size_t i = 0; status == STATUS_OK && i < fences->count; i++)
+        fences->views[i].facts.committed = committed[i].start_offset;
+    return status;
+}
+
+static enum status ask_log(struct fences *fences, struct fence_view *view, struct error *err)
 {
     const struct config *config = fences->invocation->config;
-    struct kafka_partition committed = {view->partition, -1};
-    enum status status =
-        kafka_admin_committed(fences->admin, config->kafka.group_id, fences->topic.data, &committed,
-                              1, timeout_of(fences), err);
+    enum status status = kafka_admin_watermarks(fences->admin, fences->topic.data, view->partition,
+                                                timeout_of(fences), &view->facts.log_start,
+                                                &view->facts.log_end, err);
 
-    if (status == STATUS_OK)
-        status = kafka_admin_watermarks(fences->admin, fences->topic.data, view->partition,
-                                        timeout_of(fences), &view->facts.log_start,
-                                        &view->facts.log_end, err);
     if (status != STATUS_OK)
         return status;
-    view->facts.committed = committed.start_offset;
     view->facts.policy_rewind = config->on_rewound_database == REWOUND_REWIND;
     return look_behind(fences, view, err);
 }
@@ -131,8 +142,10 @@ static enum status ask_both(struct fences *fences, int32_t partition, struct err
         status = find_partitions(fences, partition, err);
     if (status == STATUS_OK)
         status = load_rows(fences, err);
+    if (status == STATUS_OK)
+        status = ask_committed(fences, err);
     for (size_t i = 0; status == STATUS_OK && i < fences->count; i++)
-        status = ask_kafka(fences, &fences->views[i], err);
+        status = ask_log(fences, &fences->views[i], err);
     return status;
 }
 
