@@ -105,6 +105,17 @@ def test_fence_behind_halts(past):
     assert accounts(world) == BEFORE - 4
 
 
+def test_a_running_lane_notices_that_the_database_went_back(make_world):
+    """A failover to a standby that lacks the last commits: nobody is assigned anew, the epoch is the same."""
+    world = make_world(partitions=1).start()
+    world.ask([create(world) for _ in range(BEFORE)])
+    world.settle()
+    rewind_database(world, by=4)
+    world.send([create(world)])
+    assert "provctl fence" in wait_until(lambda: halt_reason(world), what="halted")
+    assert accounts(world) == BEFORE - 4, "what comes behind the lost events is not applied without them"
+
+
 def rewind_database(world, by):
     """The state of some events ago: a backup that was taken then, and restored."""
     first = world.fences()[0]["next_offset"] - by
