@@ -179,6 +179,24 @@ def test_hashes_of_the_sender_can_be_compared(world, create, verify):
     assert said(world.ask([verify(address, plain), verify(address, plain + "x")])) == [RIGHT, WRONG]
 
 
+@pytest.mark.parametrize(
+    "dear",
+    [
+        "{BLF-CRYPT}$2y$31$abcdefghijklmnopqrstuuJbGzXGvO6S8pSyOYqcZaVhDJ8mKn9Wu",
+        "{SHA512-CRYPT}$6$rounds=999999999$salt$" + "h" * 86,
+        "{CRYPT}$y$jzT$salt$" + "h" * 43,
+        "{CRYPT}$y$j9T5$salt$" + "h" * 43,
+        "{ARGON2ID}$argon2id$v=19$m=1048577,t=3,p=1$c2FsdHNhbHRzYWx0$" + "h" * 43,
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=4294967295,p=1$c2FsdHNhbHRzYWx0$" + "h" * 43,
+    ],
+)
+def test_a_hash_that_would_take_days_is_not_compared(world, create, verify, dear):
+    address = world.name()
+    event = create(address)
+    event["payload"]["CreateAccount"]["password"] = {"PasswordHash": {"hash": dear}}
+    assert said(world.ask([event, verify(address, "wrong")])) == [("APPLIED", None), WRONG]
+
+
 # --- comparisons see what was before them -----------------------------------------------------------------------------
 
 

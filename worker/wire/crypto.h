@@ -78,7 +78,8 @@ enum status crypto_hash_password(struct text plain, const struct hash_cost *cost
 /* True when `plain` is the password behind a stored hash: {ARGON2ID}, {ARGON2I}, {BLF-CRYPT},
  * {SHA512-CRYPT}, {SHA256-CRYPT}, {MD5-CRYPT}, {DES-CRYPT}, {CRYPT} (yescrypt too), {SSHA512},
  * {SSHA256}, {SSHA}, {SMD5}, {SHA512}, {SHA256}, {SHA}, {SHA1}, {LDAP-MD5}, {PLAIN-MD5}; digests
- * also with Dovecot's .HEX and .B64. Digests are compared in constant time. */
+ * also with Dovecot's .HEX and .B64. Digests are compared in constant time. A hash that
+ * is dearer than the settings let our own be is not compared: false. */
 bool crypto_verify_password(struct text plain, struct text stored);
 /* A random password of `length` characters from an alphabet without look-alikes; plain is wiped by
  * the caller. */

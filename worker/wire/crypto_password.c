@@ -149,9 +149,10 @@ bool crypto_verify_password(struct text plain, struct text stored)
     hash_z[hash.len] = '\0';
     switch (scheme->verifier) {
     case VERIFY_ARGON2:
-        return crypto_pwhash_str_verify(hash_z, plain.data, plain.len) == 0;
+        return crypto_is_affordable(hash_z) &&
+               crypto_pwhash_str_verify(hash_z, plain.data, plain.len) == 0;
     case VERIFY_CRYPT:
-        return verify_crypt(plain, hash_z);
+        return crypto_is_affordable(hash_z) && verify_crypt(plain, hash_z);
     case VERIFY_DIGEST:
         return verify_digest(plain, scheme, is_hex, hash);
     }
