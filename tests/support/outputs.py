@@ -41,6 +41,7 @@ class Outputs:
     def __init__(self, brokers, topics, client=None):
         self._topics = topics
         self.results, self.changes, self.letters = [], [], []
+        self._answered = set()
         self._lists = {
             topics.results: (self.results, lambda message: decode_result(message.value())),
             topics.changes: (self.changes, lambda message: decode_change(message.value())),
@@ -70,11 +71,9 @@ class Outputs:
     def wait_for(self, sources, deadline_s):
         """Until each (partition, offset) of `sources` has a final result or a dead letter; what is still missing."""
         end = time.monotonic() + deadline_s
-        missing = set(sources) - self.answered()
+        missing = set(sources) - self._answered
         while missing and time.monotonic() < end:
-            self._take(self._consumer.poll(POLL_S))
-            if not missing.isdisjoint(self.last_sources()):
-                missing -= self.answered()
+            missing.discard(self._take(self._consumer.poll(POLL_S)))
         return missing
 
     def read_to_the_end(self):
@@ -85,6 +84,7 @@ class Outputs:
         self._consumer.assign(self._places)
         for taken, _ in self._lists.values():
             taken.clear()
+        self._answered.clear()
         waiting = {place for place, end in ends.items() if end > 0}
         deadline = time.monotonic() + 30
         while waiting:
@@ -95,18 +95,20 @@ class Outputs:
             self._take(message)
 
     def answered(self):
-        final = {result.source for result in self.results if result.said["final"]}
-        return final | {letter.source for letter in self.letters}
-
-    def last_sources(self):
-        return {taken[-1].source for taken in (self.results, self.letters) if taken}
+        """Sources that have a final result or a dead letter."""
+        return self._answered
 
     def _take(self, message):
+        """Keeps a message; returns the source that it is the answer to, if it is one."""
         if message is None:
-            return
+            return None
         if message.error() is not None:
             if message.error().code() != KafkaError._PARTITION_EOF and not message.error().retriable():
                 raise KafkaException(message.error())
-            return
+            return None
         taken, decode = self._lists[message.topic()]
         taken.append(Published(message.partition(), message.offset(), message.value(), message, decode(message)))
+        if taken is self.changes or (taken is self.results and not taken[-1].said["final"]):
+            return None
+        self._answered.add(taken[-1].source)
+        return taken[-1].source
