@@ -163,13 +163,3 @@ void avro_decode_event(struct writer_schema *schema, struct text body,
     event->event_id_text = cut(event->event_id_text, EVENT_ID_SHOWN_MAX);
     hash_event(event);
 }
-
-bool is_well_formed(struct writer_schema *schema, struct text body,
-                    const struct decode_limits *limits, struct arena *arena)
-{
-    struct unreadable unreadable;
-    struct decoding d = {.limits = limits, .arena = arena, .unreadable = &unreadable};
-
-    run(&d, schema, body);
-    return unreadable.code == CODE_NONE;
-}

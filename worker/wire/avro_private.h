@@ -86,9 +86,6 @@ struct writer_schema {
 
 /* A schema of any records, whose values are checked and kept nowhere. */
 struct writer_schema *checking_schema_compile(struct text json, struct error *err);
-/* True when `body` is, from its beginning to its end, a value of the schema. */
-bool is_well_formed(struct writer_schema *schema, struct text body,
-                    const struct decode_limits *limits, struct arena *arena);
 
 /* "payload.CreateAccount.address", in `buffer`. */
 const char *node_path(const struct node *node, char *buffer, size_t size);
