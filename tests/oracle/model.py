@@ -334,6 +334,8 @@ def quota_faults(f, p):
 
 
 def is_fan_out(kind, p):
+    if kind == "DeleteDomain":
+        return bool(p.get("cascade"))
     return kind in ("SetQuota", "SetFlags") and p.get("scope") == "DOMAIN"
 
 

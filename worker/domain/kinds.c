@@ -221,6 +221,7 @@ const struct kind kinds[] = {
         .doc = "Deletes a domain, with `cascade` together with its accounts.",
         .payload_size = sizeof(struct delete_domain),
         .fields = delete_domain_fields,
+        .flags = KIND_NO_VERSION,
         .right = RIGHT_SYSTEM,
         .touch = domain_touch,
         .fans_out = delete_domain_fans_out,
