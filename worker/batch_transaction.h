@@ -25,10 +25,10 @@ struct transaction {
     struct fence_state *fences; /* by batch source */
     bool *touches;              /* the source has a record in the range */
     struct map events_known, records_known;
-    struct map recalled;            /* (fence, first seq) to the record whose changes these are */
-    struct output *recalled_to;     /* the one that further change records belong to */
+    struct map recalled;        /* (fence, first seq) to the record whose changes these are */
+    struct output *recalled_to; /* the one that further change records belong to */
     struct ledger_place recalled_next; /* where its next one is, as a fence and a seq */
-    const struct memory **memories; /* by record, from `from` on */
+    const struct memory **memories;    /* by record, from `from` on */
     bool *is_reread;
 
     struct working_set set;

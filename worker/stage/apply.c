@@ -21,47 +21,29 @@ enum {
     LOST_RACES_MAX = 10,
 };
 
-#define STATEMENT(name)                                                                            \
+#define STATEMENT(file)                                                                            \
     {                                                                                              \
-#name, sql_##name                                                                          \
+        .name = #file, .sql = sql_##file                                                           \
     }
 const struct statement apply_statements[] = {
-    STATEMENT(lock_fences),
-    STATEMENT(advance_fences),
-    STATEMENT(note_published),
-    STATEMENT(load_fence),
-    STATEMENT(insert_fence),
-    STATEMENT(own_fence),
-    STATEMENT(recall_events),
-    STATEMENT(recall_records),
-    STATEMENT(recall_changes),
-    STATEMENT(load_contexts),
-    STATEMENT(load_contexts_locked),
-    STATEMENT(load_domains),
-    STATEMENT(load_domains_locked),
-    STATEMENT(load_domains_limited),
-    STATEMENT(load_domain_usage),
-    STATEMENT(load_groups),
-    STATEMENT(load_accounts),
-    STATEMENT(load_accounts_locked),
-    STATEMENT(load_services),
-    STATEMENT(load_recoveries),
-    STATEMENT(load_passwords),
-    STATEMENT(update_contexts),
-    STATEMENT(update_domains),
-    STATEMENT(update_accounts),
-    STATEMENT(delete_contexts),
-    STATEMENT(delete_domains),
-    STATEMENT(delete_accounts),
-    STATEMENT(delete_services),
-    STATEMENT(delete_recoveries),
-    STATEMENT(draw_account_ids),
-    STATEMENT(draw_service_ids),
-    STATEMENT(fanout_delete),
-    STATEMENT(fanout_quota),
-    STATEMENT(fanout_flags),
-    STATEMENT(schema_version),
-    {NULL, NULL},
+    STATEMENT(lock_fences),          STATEMENT(advance_fences),
+    STATEMENT(note_published),       STATEMENT(load_fence),
+    STATEMENT(insert_fence),         STATEMENT(own_fence),
+    STATEMENT(recall_events),        STATEMENT(recall_records),
+    STATEMENT(recall_changes),       STATEMENT(load_contexts),
+    STATEMENT(load_contexts_locked), STATEMENT(load_domains),
+    STATEMENT(load_domains_locked),  STATEMENT(load_domains_limited),
+    STATEMENT(load_domain_usage),    STATEMENT(load_groups),
+    STATEMENT(load_accounts),        STATEMENT(load_accounts_locked),
+    STATEMENT(load_services),        STATEMENT(load_recoveries),
+    STATEMENT(load_passwords),       STATEMENT(update_contexts),
+    STATEMENT(update_domains),       STATEMENT(update_accounts),
+    STATEMENT(delete_contexts),      STATEMENT(delete_domains),
+    STATEMENT(delete_accounts),      STATEMENT(delete_services),
+    STATEMENT(delete_recoveries),    STATEMENT(draw_account_ids),
+    STATEMENT(draw_service_ids),     STATEMENT(fanout_delete),
+    STATEMENT(fanout_quota),         STATEMENT(fanout_flags),
+    STATEMENT(schema_version),       {NULL, NULL},
 };
 
 /* --- connection ---------------------------------------------------------------------------------
@@ -392,9 +374,8 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
      * to a row that the event does not name, e.g. one made by the same id before the ledger was
      * pruned. */
     if (to - from == 1)
-        return postgres_blames_event(err) || postgres_lost_race(err)
-                   ? bury(apply, batch, from, err)
-                   : STATUS_RETRY;
+        return postgres_blames_event(err) || postgres_lost_race(err) ? bury(apply, batch, from, err)
+                                                                     : STATUS_RETRY;
     if (to - from == batch->count) {
         counter_add(&apply->counters->pg_unrolled_batches, 1);
         log_event(LOG_WARNING, "the database refuses a batch; unrolling it",

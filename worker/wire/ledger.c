@@ -219,15 +219,44 @@ enum status ledger_recall_changes(struct postgres *pg, const struct ledger_span 
 /* --- writing ------------------------------------------------------------------------------------
  */
 
-static enum status end_copy(struct copy *copy, enum status status, struct error *err)
-{
-    enum status end = postgres_copy_leave(copy, status == STATUS_OK ? err : NULL);
-    return status == STATUS_OK ? end : status;
-}
-
 static struct text hash_text(const uint8_t *hash, size_t len)
 {
     return hash ? (struct text){(const char *)hash, len} : TEXT_NULL;
+}
+
+/* One COPY of `count` entries of `size` bytes, each put by `put_row`. */
+static enum status copy_all(struct postgres *pg, const char *sql, const void *entries, size_t count,
+                            size_t size, void (*put_row)(struct copy *copy, const void *entry),
+                            struct error *err)
+{
+    struct copy *copy;
+    if (count == 0)
+        return STATUS_OK;
+    enum status status = postgres_copy_begin(pg, sql, &copy, err);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        put_row(copy, (const char *)entries + i * size);
+        status = copy_flush(copy, err);
+    }
+    int64_t written;
+    enum status end = postgres_copy_end(copy, &written, status == STATUS_OK ? err : NULL);
+    return status == STATUS_OK ? end : status;
+}
+
+static void put_entry(struct copy *copy, const void *entry)
+{
+    const struct ledger_entry *e = entry;
+    copy_row(copy, 9);
+    copy_uuid(copy, e->event_id);
+    copy_int4(copy, e->fence_id);
+    copy_int8(copy, e->offset);
+    copy_int2(copy, e->status);
+    copy_text(copy, hash_text(e->payload_hash, PAYLOAD_HASH_LEN));
+    copy_text(copy, e->result);
+    copy_int8(copy, e->chain_seq);
+    copy_int4(copy, e->change_count);
+    copy_time(copy, e->applied_at);
 }
 
 enum status ledger_copy_entries(struct postgres *pg, const struct ledger_entry *entries,
@@ -236,27 +265,23 @@ enum status ledger_copy_entries(struct postgres *pg, const struct ledger_entry *
     static const char sql[] =
         "COPY provd.event_ledger (event_id, fence_id, kafka_offset, status, payload_hash, result, "
         "chain_seq, change_count, applied_at) FROM STDIN (FORMAT binary)";
-    struct copy *copy;
-    if (count == 0)
-        return STATUS_OK;
-    enum status status = postgres_copy_begin(pg, sql, &copy, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct ledger_entry *e = &entries[i];
-        copy_row(copy, 9);
-        copy_uuid(copy, e->event_id);
-        copy_int4(copy, e->fence_id);
-        copy_int8(copy, e->offset);
-        copy_int2(copy, e->status);
-        copy_text(copy, hash_text(e->payload_hash, PAYLOAD_HASH_LEN));
-        copy_text(copy, e->result);
-        copy_int8(copy, e->chain_seq);
-        copy_int4(copy, e->change_count);
-        copy_time(copy, e->applied_at);
-        status = copy_flush(copy, err);
-    }
-    return end_copy(copy, status, err);
+    return copy_all(pg, sql, entries, count, sizeof *entries, put_entry, err);
+}
+
+static void put_record(struct copy *copy, const void *entry)
+{
+    const struct record_entry *e = entry;
+    copy_row(copy, 10);
+    copy_int4(copy, e->fence_id);
+    copy_int8(copy, e->offset);
+    copy_int2(copy, e->status);
+    copy_text(copy, e->event_id);
+    copy_text(copy, hash_text(e->content_hash, PAYLOAD_HASH_LEN));
+    copy_text(copy, e->result);
+    copy_text(copy, e->stage);
+    copy_text(copy, e->code);
+    copy_text(copy, e->message);
+    copy_time(copy, e->recorded_at);
 }
 
 enum status ledger_copy_records(struct postgres *pg, const struct record_entry *entries,
@@ -265,57 +290,31 @@ enum status ledger_copy_records(struct postgres *pg, const struct record_entry *
     static const char sql[] = "COPY provd.record_outcome (fence_id, kafka_offset, status, "
                               "event_id, content_hash, result, "
                               "stage, code, message, recorded_at) FROM STDIN (FORMAT binary)";
-    struct copy *copy;
-    if (count == 0)
-        return STATUS_OK;
-    enum status status = postgres_copy_begin(pg, sql, &copy, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct record_entry *e = &entries[i];
-        copy_row(copy, 10);
-        copy_int4(copy, e->fence_id);
-        copy_int8(copy, e->offset);
-        copy_int2(copy, e->status);
-        copy_text(copy, e->event_id);
-        copy_text(copy, hash_text(e->content_hash, PAYLOAD_HASH_LEN));
-        copy_text(copy, e->result);
-        copy_text(copy, e->stage);
-        copy_text(copy, e->code);
-        copy_text(copy, e->message);
-        copy_time(copy, e->recorded_at);
-        status = copy_flush(copy, err);
-    }
-    return end_copy(copy, status, err);
+    return copy_all(pg, sql, entries, count, sizeof *entries, put_record, err);
+}
+
+static void put_change(struct copy *copy, const void *entry)
+{
+    const struct change_entry *e = entry;
+    copy_row(copy, 9);
+    copy_int4(copy, e->fence_id);
+    copy_int8(copy, e->seq);
+    copy_time(copy, e->changed_at);
+    copy_uuid(copy, e->event_id);
+    copy_text(copy, e->object_type);
+    copy_uuid(copy, &e->object_id);
+    copy_text(copy, e->frame);
+    copy_text(copy, e->body);
+    copy_text(copy, hash_text(e->hash, CHAIN_HASH_LEN));
 }
 
 enum status ledger_copy_changes(struct postgres *pg, const struct change_entry *entries,
                                 size_t count, struct error *err)
 {
-    static const char sql[] = "COPY provd.change_log (fence_id, seq, changed_at, event_id, "
-                              "object_type, object_id, frame, "
-                              "body, hash) FROM STDIN (FORMAT binary)";
-    struct copy *copy;
-    if (count == 0)
-        return STATUS_OK;
-    enum status status = postgres_copy_begin(pg, sql, &copy, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct change_entry *e = &entries[i];
-        copy_row(copy, 9);
-        copy_int4(copy, e->fence_id);
-        copy_int8(copy, e->seq);
-        copy_time(copy, e->changed_at);
-        copy_uuid(copy, e->event_id);
-        copy_text(copy, e->object_type);
-        copy_uuid(copy, &e->object_id);
-        copy_text(copy, e->frame);
-        copy_text(copy, e->body);
-        copy_text(copy, hash_text(e->hash, CHAIN_HASH_LEN));
-        status = copy_flush(copy, err);
-    }
-    return end_copy(copy, status, err);
+    static const char sql[] =
+        "COPY provd.change_log (fence_id, seq, changed_at, event_id, "
+        "object_type, object_id, frame, body, hash) FROM STDIN (FORMAT binary)";
+    return copy_all(pg, sql, entries, count, sizeof *entries, put_change, err);
 }
 
 enum status ledger_send_advance(struct postgres *pg, const struct fence_state *states, size_t count,

@@ -55,8 +55,8 @@ enum status postgres_open(struct postgres **ret_pg, const struct postgres_option
                           struct error *err);
 void postgres_close(
     struct postgres *pg); /* NULL is fine; the server aborts what is open; never blocks */
-/* False for NULL, and after any connection failure, passed deadline, or an error that asks for a new
- * connection: close it and open another. */
+/* False for NULL, and after any connection failure, passed deadline, or an error that asks for a
+ * new connection: close it and open another. */
 bool postgres_usable(const struct postgres *pg);
 /* The server process; for logs and tests. */
 int postgres_backend_pid(const struct postgres *pg);
