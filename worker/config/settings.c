@@ -79,7 +79,7 @@ const struct setting settings[] = {
     {DURATION(
         "kafka.request_timeout", kafka.request_timeout_ms, "10s", SECONDS(1), MINUTES(2),
         "The patience for a question to the brokers: committed offsets, watermarks, metadata.")},
-    {SIZE("kafka.fetch_memory", kafka.fetch_memory_bytes, "32MiB", 4 * MIB, 2 * GIB,
+    {SIZE("kafka.fetch_memory", kafka.fetch_memory_bytes, "8MiB", 4 * MIB, 2 * GIB,
           "Records read ahead by the consumer of a lane, all partitions together.")},
     {SIZE(
         "kafka.output_bytes", kafka.output_bytes_max, "1000000B", 64 * KIB, 64 * MIB,
@@ -164,7 +164,7 @@ const struct setting settings[] = {
 
     {INT("batch.max_events", batch.events_max, "2000", 1, 20000,
          "The largest number of events in a batch.")},
-    {SIZE("batch.max_bytes", batch.bytes_max, "16MiB", 64 * KIB, GIB,
+    {SIZE("batch.max_bytes", batch.bytes_max, "4MiB", 64 * KIB, GIB,
           "A batch takes no further events once their keys, values and headers are this large.")},
     {DURATION("batch.max_wait", batch.wait_ms_max, "5ms", 0, SECONDS(10),
               "How long a batch that is not full waits for more events."),
