@@ -10,6 +10,7 @@ from support.world import MakeWorld
 RECORDS = 100
 RECOVERY_LIMIT_S = 90
 SESSION_S = 6.0
+STOP_BOUND_S = 25.0  # shutdown.timeout and the parent's grace
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,15 @@ def test_kafka_hangs_longer_than_a_session_lasts(world, own_stack):
     world.settle(RECOVERY_LIMIT_S)
 
 
-def test_both_die_at_once(world, own_stack):
+def test_both_die_at_once_and_somebody_stops_the_worker_meanwhile(world, own_stack):
+    """SIGTERM ends within its bound also when there is nobody to say good-bye to."""
     world.send(world.traffic.records(RECORDS))
     own_stack.kill("postgresql")
     own_stack.kill("kafka")
+    assert world.worker.stop(limit_s=STOP_BOUND_S) == 0
     own_stack.start("kafka")
     own_stack.start("postgresql")
+    world.worker.start()
     world.settle(RECOVERY_LIMIT_S)
 
 
