@@ -311,7 +311,7 @@ static enum status start_over(struct lane *lane, const struct error *cause, stru
 
 static enum status reassign_when_due(struct lane *lane, struct error *err)
 {
-    if (!lane->reassign_at_us || !deadline_passed(lane->reassign_at_us))
+    if (!lane_reassign_is_due(lane))
         return STATUS_OK;
     enum status status = kafka_consumer_restart(lane->consume.consumer, err);
     if (status == STATUS_OK)

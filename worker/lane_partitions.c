@@ -8,7 +8,8 @@
 
 enum {
     REASSIGN_UNDECIDED_MS = 1000, /* the fence could not be read */
-    REASSIGN_HALTED_MS = 5000,    /* an operator may have permitted to go on */
+    REASSIGN_HALTED_MS = 60000,   /* something else may have changed: it disturbs the group */
+    LOOK_MS = 2000,               /* an operator may have permitted to go on */
 };
 
 static void show_partition(struct lane *lane, struct partition *partition, size_t slot,
@@ -73,6 +74,23 @@ static size_t count_ownable(size_t count)
     return COUNTERS_PARTITIONS_MAX;
 }
 
+/* The first look takes note, later ones compare. */
+static bool operator_has_acted(struct lane *lane)
+{
+    struct error ignored;
+    int64_t acts;
+    if (!deadline_passed(lane->look_at_us))
+        return false;
+    lane->look_at_us = deadline_in_ms(LOOK_MS);
+    if (!postgres_usable(lane->apply.pg) ||
+        assign_operator_acts(lane->apply.pg, &lane->maker, lane->assignment.partitions,
+                             lane->assignment.count, &acts, &ignored) != STATUS_OK)
+        return false;
+    bool has_acted = lane->operator_acts >= 0 && acts != lane->operator_acts;
+    lane->operator_acts = acts;
+    return has_acted;
+}
+
 static void assigned(void *opaque, struct kafka_partition *partitions, size_t count)
 {
     struct lane *lane = opaque;
@@ -101,9 +119,21 @@ static void assigned(void *opaque, struct kafka_partition *partitions, size_t co
     lane->reassign_at_us = !has_halted ? 0
                                        : deadline_in_ms(lane->has_undecided ? REASSIGN_UNDECIDED_MS
                                                                             : REASSIGN_HALTED_MS);
+    lane->operator_acts = -1;
+    lane->look_at_us = 0;
+    if (has_halted)
+        operator_has_acted(lane);
     counter_add(&lane->counters->rebalances_assigned, 1);
     gauge_set(&lane->counters->assigned_partitions, (int64_t)count);
     log_event(LOG_INFO, "partitions assigned", LOG_INT("count", count));
+}
+
+bool lane_reassign_is_due(struct lane *lane)
+{
+    if (!lane->reassign_at_us)
+        return false;
+    return deadline_passed(lane->reassign_at_us) ||
+           (!lane->has_undecided && operator_has_acted(lane));
 }
 
 static void revoked(void *opaque, const int32_t *partitions, size_t count, bool lost)

@@ -8,6 +8,9 @@
 /* What the consumer calls when partitions come and go: each is decided on by its fence
  * (stage/assign.h). */
 struct kafka_rebalance lane_rebalance(struct lane *lane);
+/* True when halted or undecided partitions are to be decided on again: an operator has acted, or
+ * enough time has passed. */
+bool lane_reassign_is_due(struct lane *lane);
 /* The page shows no partition any more. */
 void lane_hide_partitions(struct lane *lane);
 /* The partitions of the batch in flight go: it is committed now, or never by this lane. In lane.c.

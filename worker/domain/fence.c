@@ -48,9 +48,10 @@ static bool adopted(const struct fence_facts *f)
     return f->fence == f->committed && f->permission == FENCE_PERMIT_ADOPT;
 }
 
+/* Also a partition of which nothing was ever read: there is nothing to commit yet. */
 static bool clean(const struct fence_facts *f)
 {
-    return f->fence == f->committed;
+    return f->fence == f->committed || (f->committed < 0 && f->fence <= f->log_start);
 }
 
 /* Also before the first commit: a crash may come before any offset was committed. */

@@ -328,3 +328,25 @@ enum status assign_note_published(struct postgres *pg, struct partition *partiti
     arena_rewind(arena, mark);
     return status;
 }
+
+enum status assign_operator_acts(struct postgres *pg, const struct output_maker *maker,
+                                 const struct partition *partitions, size_t count,
+                                 int64_t *ret_acts, struct error *err)
+{
+    struct array halted = {.count = 0};
+    struct result *result = NULL;
+    struct assign assign = {.pg = pg};
+    array_begin(&halted, ARRAY_INT4);
+    for (size_t i = 0; i < count; i++) {
+        if (partitions[i].is_halted)
+            array_add_int(&halted, partitions[i].partition);
+    }
+    const struct param params[] = {param_text(maker->cluster_id), param_text(maker->topic),
+                                   array_param(&halted)};
+    enum status status = ask(&assign, "fence_permissions", params, 3, &result, err);
+    if (status == STATUS_OK)
+        *ret_acts = result_int(result, 0, 0);
+    result_close(result);
+    array_close(&halted);
+    return status;
+}

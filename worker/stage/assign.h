@@ -28,6 +28,13 @@ struct assign {
 enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err);
 
+/* A number that changes when an operator acts on the fence of a halted partition (`provctl fence
+ * accept` or `adopt`): cheap to ask for, while to ask the consumer anew disturbs the whole group.
+ */
+enum status assign_operator_acts(struct postgres *pg, const struct output_maker *maker,
+                                 const struct partition *partitions, size_t count,
+                                 int64_t *ret_acts, struct error *err);
+
 /* Remembers in the fence rows what the partitions' results are known to be published up to, where
  * it is news. For idle moments and the end: a batch does it by itself for the one before it. */
 enum status assign_note_published(struct postgres *pg, struct partition *partitions, size_t count,
