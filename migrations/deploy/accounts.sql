@@ -129,7 +129,8 @@ COMMENT ON COLUMN provd.service_account.service IS '1 MAIL, 2 CALENDAR, 4 CONTAC
 COMMENT ON COLUMN provd.service_account.service_id
     IS 'Number that results and the atmail views name; drawn from service_id_block';
 COMMENT ON COLUMN provd.service_account.active
-    IS 'False after a soft delete or a deprovisioning: the id is kept for a restore';
+    IS 'True as long as the row is there: a deprovisioned service loses its row, a deleted '
+        'account keeps them for a restore';
 COMMENT ON COLUMN provd.service_account.created_at
     IS 'occurred_at of the event that provisioned it';
 
