@@ -105,7 +105,7 @@ class Kafka:
         consumer = Consumer({**self._conf, "group.id": group, "enable.auto.commit": False})
         try:
             wanted = [TopicPartition(topic, number) for number in _partitions(consumer, topic)]
-            found = consumer.committed(wanted, timeout=ADMIN_LIMIT_S)
+            found = _patiently(lambda: consumer.committed(wanted, timeout=ADMIN_LIMIT_S))
             return {place.partition: place.offset for place in found if place.offset >= 0}
         finally:
             consumer.close()
@@ -140,11 +140,26 @@ class Kafka:
         try:
             places = [TopicPartition(topic, number) for number in _partitions(consumer, topic)]
             return {
-                place.partition: consumer.get_watermark_offsets(place, timeout=ADMIN_LIMIT_S)[1]
+                place.partition: _patiently(
+                    lambda place=place: consumer.get_watermark_offsets(place, timeout=ADMIN_LIMIT_S)
+                )[1]
                 for place in places
             }
         finally:
             consumer.close()
+
+
+def _patiently(ask):
+    """The answer to a question to a broker that may have come back this moment: it says for a while that it is not in
+    charge, or nothing at all."""
+
+    def answered():
+        try:
+            return (ask(),)
+        except KafkaException as error:
+            raise AssertionError(str(error)) from error
+
+    return wait_until(answered, ADMIN_LIMIT_S, "the broker answers")[0]
 
 
 def _commit(consumer, places):
