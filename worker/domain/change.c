@@ -1,5 +1,6 @@
 #include "domain/change.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -69,4 +70,23 @@ struct text cell_text(const struct column *column, const union cell *cell, struc
         break;
     }
     return number_text(cell->number, arena);
+}
+
+size_t change_columns(const struct noun *noun, const struct row *before, const struct row *after,
+                      struct column_change ret_found[CHANGE_COLUMNS_MAX])
+{
+    size_t count = 0;
+    assert(noun->column_count <= CHANGE_COLUMNS_MAX);
+    for (const struct column *c = noun->columns; c->name; c++) {
+        if (!(c->flags & COLUMN_AUDITED))
+            continue;
+        const union cell null = c->type == COLUMN_TEXT || c->type == COLUMN_UUID
+                                    ? (union cell){.text = TEXT_NULL}
+                                    : (union cell){.number = INT_NULL};
+        union cell a = before ? column_get(c, before) : null;
+        union cell b = after ? column_get(c, after) : null;
+        if (!cell_equal(c, &a, &b))
+            ret_found[count++] = (struct column_change){c, a, b};
+    }
+    return count;
 }

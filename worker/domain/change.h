@@ -37,6 +37,12 @@ struct change {
     int64_t objects, seq_first, seq_last; /* INT_NULL when it is no fan-out */
 };
 
+/* The audited columns in which two images of a row differ; NULL when there was or is no row.
+ * Returns how many were written to `ret_found`. */
+enum { CHANGE_COLUMNS_MAX = 64 };
+size_t change_columns(const struct noun *noun, const struct row *before, const struct row *after,
+                      struct column_change ret_found[CHANGE_COLUMNS_MAX]);
+
 /* The text of a value for change records and diffs: "***" for a secret that is not null, a null
  * text for null, numbers in decimal, times in RFC 3339 with microseconds, enums by name. */
 struct text cell_text(const struct column *column, const union cell *cell, struct arena *arena);

@@ -157,23 +157,12 @@ const struct row *plan_row_before(const struct row *row)
     return row->before == &made_by_event ? NULL : row->before;
 }
 
-/* Appends the audited columns that differ; null when there was or is no row. */
-static size_t diff_columns(struct plan *plan, const struct row *before, const struct row *after,
+/* What change_columns finds, kept with the plan. */
+static size_t keep_columns(struct plan *plan, const struct row *before, const struct row *after,
                            const struct noun *noun, struct column_change **ret_columns)
 {
-    struct column_change found[64];
-    size_t count = 0;
-    for (const struct column *c = noun->columns; c->name; c++) {
-        if (!(c->flags & COLUMN_AUDITED))
-            continue;
-        const union cell null = c->type == COLUMN_TEXT || c->type == COLUMN_UUID
-                                    ? (union cell){.text = TEXT_NULL}
-                                    : (union cell){.number = INT_NULL};
-        union cell a = before ? column_get(c, before) : null;
-        union cell b = after ? column_get(c, after) : null;
-        if (!cell_equal(c, &a, &b))
-            found[count++] = (struct column_change){c, a, b};
-    }
+    struct column_change found[CHANGE_COLUMNS_MAX];
+    size_t count = change_columns(noun, before, after, found);
     *ret_columns = ARENA_ARRAY(plan->arena, struct column_change, count);
     if (count)
         memcpy(*ret_columns, found, count * sizeof *found);
@@ -208,7 +197,7 @@ static bool record_change(struct plan *plan, struct row *row, struct change *cha
         .seq_first = INT_NULL,
         .seq_last = INT_NULL,
     };
-    change->column_count = diff_columns(plan, before, after, noun, &change->columns);
+    change->column_count = keep_columns(plan, before, after, noun, &change->columns);
     if (noun->name_offset == SIZE_MAX)
         return false;
     memcpy(&change->object_id, (const char *)row + noun->name_offset, sizeof(struct text));

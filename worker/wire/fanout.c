@@ -26,19 +26,6 @@ struct running {
     int64_t seq_first;
 };
 
-/* Audited columns in which the account differs from what it was. */
-static size_t diff(const struct account *before, const struct account *after,
-                   struct column_change *changes)
-{
-    size_t count = 0;
-    for (const struct column *c = account_noun.columns; c->name; c++) {
-        union cell a = column_get(c, before), b = column_get(c, after);
-        if (c->flags & COLUMN_AUDITED && !cell_equal(c, &a, &b))
-            changes[count++] = (struct column_change){c, a, b};
-    }
-    return count;
-}
-
 static void note_item(struct running *run, const struct account *account, bool changed)
 {
     struct outcome_items *items = &run->outcome->items;
@@ -60,7 +47,7 @@ static void note_item(struct running *run, const struct account *account, bool c
 static void note_change(struct running *run, const struct account *before,
                         const struct account *after, struct arena *piece)
 {
-    struct column_change columns[64];
+    struct column_change columns[CHANGE_COLUMNS_MAX];
     struct change change = {
         .action = run->fanout->action,
         .object_type = account_noun.table,
@@ -72,7 +59,7 @@ static void note_change(struct running *run, const struct account *before,
         .seq_last = INT_NULL,
     };
     struct text value;
-    change.column_count = diff(before, after, columns);
+    change.column_count = change_columns(&account_noun, &before->row, &after->row, columns);
     note_item(run, before, change.column_count > 0);
     if (change.column_count == 0 || run->fanout->is_dry_run)
         return;
