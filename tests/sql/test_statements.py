@@ -116,6 +116,7 @@ CASES = {
                          table="account"),
     "fanout_quota": case(ACCOUNTS // DOMAINS, "nothing", "account_domain_live", "'d7.test'", NOW, "5000", "NULL",
                          table="account"),
+    "fence_permissions": load(1, "fence_partition", "'cluster'", "'events'", "ARRAY[7, 8]"),
     "insert_fence": case(1, "nothing", "", "'cluster'", "'events'", "9999", "'group'", "0", NOW, table="fence"),
     "load_accounts": load(3, f"{BY_ADDRESS} {BY_UUID}", addresses(1, 2), uuids(3)),
     "load_accounts_locked": load(3, f"{BY_ADDRESS} {BY_UUID}", addresses(1, 2), uuids(3)),

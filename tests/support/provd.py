@@ -108,7 +108,7 @@ class Worker:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "--config", self.config_file],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True,
             )  # fmt: skip
         if wait:
             self.wait_ready()
