@@ -7,7 +7,7 @@ import pytest
 from support.avro_schema import versions
 from support.events import EVENT, confluent, confluent_guid, confluent_prefix, event_record, make_event, single_object
 from support.fake_registry import FakeRegistry
-from support.registry import COMPATIBILITY, Registry
+from support.registry import Registry, register_all
 from support.waiting import stays_true, wait_until
 
 WRONG_CONFIGURATION = 78
@@ -29,23 +29,9 @@ def world(make_world, fake, stack):
         settings={"registry.url": fake.url, "registry.username": USER, "registry.password": PASSWORD, "schemas.bare": ""}
     )
     made.secrets.append(PASSWORD)
-    made.ids = register(Registry(stack.registry_url), made.topics)
+    made.ids = register_all(Registry(stack.registry_url), made.topics)
     made.framing = confluent(made.ids["ProvisioningEvent"][-1])
     return made.start()
-
-
-def register(registry, topics):
-    """What `provctl schema register` does: record -> ids of its versions."""
-    subjects = {
-        "ProvisioningEvent": topics.events + "-value",
-        "ProvisioningResult": topics.results + "-value",
-        "ChangeRecord": topics.changes + "-value",
-    }
-    ids = {}
-    for record, subject in subjects.items():
-        ids[record] = [registry.register(subject, schema) for schema in versions(record)]
-        registry.set_compatibility(subject, COMPATIBILITY[record])
-    return ids
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,6 +1,8 @@
 """A Schema Registry with the Confluent API, as far as tests need it."""
 import requests
 
+from support.avro_schema import versions
+
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 REQUEST_LIMIT_S = 30
 
@@ -48,3 +50,17 @@ class Registry:
     def _send(self, method, path, body):
         headers = {"Content-Type": CONTENT_TYPE}
         return requests.request(method, self.url + path, json=body, headers=headers, timeout=REQUEST_LIMIT_S)
+
+
+def register_all(registry, topics):
+    """What `provctl schema register` does: record -> ids of its versions."""
+    subjects = {
+        "ProvisioningEvent": topics.events + "-value",
+        "ProvisioningResult": topics.results + "-value",
+        "ChangeRecord": topics.changes + "-value",
+    }
+    ids = {}
+    for record, subject in subjects.items():
+        ids[record] = [registry.register(subject, schema) for schema in versions(record)]
+        registry.set_compatibility(subject, COMPATIBILITY[record])
+    return ids

@@ -55,6 +55,11 @@ class Stack:
         return self.env["SCHEMA_REGISTRY_URL"]
 
     @property
+    def kafka_proxy(self):
+        """Where clients of a proxy are sent to, and what it leads to."""
+        return self.env["KAFKA_PROXY"], self.env["KAFKA_BEHIND_PROXY"]
+
+    @property
     def process_env(self):
         """The environment for a program that shall talk to this stack."""
         return {**self._environ, **self.env}

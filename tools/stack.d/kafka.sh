@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Apache Kafka in KRaft mode: one node as broker and controller. Three listeners: plain, SASL over
-# TLS, controller. librdkafka before 2.6.1 cannot do SCRAM with Kafka 4 (librdkafka #4895, a nonce
+# Apache Kafka in KRaft mode: one node as broker and controller. Four listeners: plain, SASL over
+# TLS, controller, and one whose clients are sent to the port kafka_proxy, where a test may put a
+# proxy in front of it. librdkafka before 2.6.1 cannot do SCRAM with Kafka 4 (librdkafka #4895, a nonce
 # sent twice): there use PLAIN; with Kafka 3.9 SCRAM works too.
 
 KAFKA_SASL_USER=provd
@@ -49,16 +50,19 @@ kafka_settings()
 
 kafka_network()
 {
-    local controller security=org.apache.kafka.common.security
+    local controller plain sasl security=org.apache.kafka.common.security
     controller=127.0.0.1:$(port_of kafka_controller)
+    plain=PLAINTEXT://127.0.0.1:$(port_of kafka)
+    sasl=SASL://127.0.0.1:$(port_of kafka_sasl)
     cat <<SETTINGS
 # Written by tools/stack at each start.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@$controller
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$(port_of kafka),SASL://127.0.0.1:$(port_of kafka_sasl),CONTROLLER://$controller
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=$plain,$sasl,PROXIED://127.0.0.1:$(port_of kafka_proxied),CONTROLLER://$controller
+advertised.listeners=$plain,$sasl,PROXIED://127.0.0.1:$(port_of kafka_proxy)
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl.plain.sasl.jaas.config=$security.plain.PlainLoginModule required user_$KAFKA_SASL_USER="$KAFKA_SASL_PASSWORD";

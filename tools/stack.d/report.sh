@@ -85,6 +85,9 @@ command_env()
     env_line STACK_DIR "$STACK_DIR"
     env_line KAFKA_VERSION "$KAFKA_VERSION"
     env_line KAFKA_BROKERS "127.0.0.1:$(port_of kafka)"
+    # A proxy that listens at the one and leads to the other is seen by its clients as the broker.
+    env_line KAFKA_PROXY "127.0.0.1:$(port_of kafka_proxy)"
+    env_line KAFKA_BEHIND_PROXY "127.0.0.1:$(port_of kafka_proxied)"
     env_line KAFKA_SASL_BROKERS "127.0.0.1:$(port_of kafka_sasl)"
     env_line KAFKA_SASL_USERNAME "$KAFKA_SASL_USER"
     env_line KAFKA_SASL_PASSWORD "$KAFKA_SASL_PASSWORD"
