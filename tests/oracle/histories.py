@@ -1,15 +1,15 @@
 """Random histories for the oracle, the fold that they are given to, and the shrinking of those that fail."""
+import hashlib
 import json
 import random
 import subprocess
+
+from oracle.surroundings import Toy
 
 EPOCH_US = 1_767_225_600_000_000  # 2026-01-01
 DAY_US = 86_400_000_000
 SECOND_US = 1_000_000
 
-ADDRESSES = ["bob@example.org", "bob@example.org", "eve@example.org", "Eve@Example.org",
-             "bob@a.org", "zoe@bücher.example", "no@example.org"]
-DOMAINS = ["example.org", "example.org", "example.org", "a.org", "Bücher.example"]
 QUOTAS = [0, 10, 40, 60, 100, None, None]
 LIMITS = [None, {}, {"max_accounts": 1}, {"max_accounts": 2, "quota_bytes": 100},
           {"quota_bytes": 60}, {"max_messages": 10}, {"disabled_protocols": ["IMAP", "POP3"]},
@@ -17,25 +17,49 @@ LIMITS = [None, {}, {"max_accounts": 1}, {"max_accounts": 2, "quota_bytes": 100}
 MASKS = [0, 1, 2, 4, 7, 0x2000, 0x2001, 0x40000]
 
 
-class Writer:
-    """Writes one history; everything follows from the seed."""
+class Island:
+    """Names that a history uses: those of another island have nothing to do with it, so that histories can be sent to
+    one worker at the same time. Everything follows from its name; "" is the plain one."""
 
-    def __init__(self, seed):
+    def __init__(self, name="", surroundings=None, epoch_us=EPOCH_US):
+        self.name = name
+        self.epoch_us = epoch_us
+        self.surroundings = surroundings or Toy()
+        dot = f"{name}." if name else ""
+        org, other, third = f"{dot}example.org", f"{dot}a.org", f"{dot}bücher.example"
+        self.contexts = (name + "1", name + "2")
+        self.domains = [org, org, org, other, third.replace("b", "B", 1)]
+        self.addresses = [f"bob@{org}", f"bob@{org}", f"eve@{org}", f"Eve@{org.upper()}", f"bob@{other}",
+                          f"zoe@{third}", f"no@{org}"]
+        self.bob, self.eve, self.forward = f"bob@{org}", f"eve@{org}", f"F@{org}"
+        self._stem = hashlib.sha256(name.encode()).hexdigest()[:8] if name else "00000000"
+
+    def event_id(self, offset):
+        """Of version 7; on an island of a name each second one is of the time of its event, as it should be."""
+        time_ms = self.epoch_us // 1000 + offset if self.name and offset % 2 else 0
+        digits = f"{time_ms:012x}7000{self._stem}{offset + 1:08x}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], "8" + digits[17:20], digits[20:]))
+
+
+class Writer:
+    """Writes one history; everything follows from the seed and the island."""
+
+    def __init__(self, seed, island=None):
         self.r = random.Random(seed)
+        self.island = island or Island()
         self.ids = []
 
     def history(self):
         count = self.r.randrange(20, 70)
         events = [self.event(i) for i in range(count)]
         if self.r.random() < 0.9:
-            events[0].update(kind="CreateContext", payload={"name": "1"}, **self.plain())
-            events[1].update(kind="CreateDomain", payload={"domain": "example.org"},
+            events[0].update(kind="CreateContext", payload={"name": self.island.contexts[0]}, **self.plain())
+            events[1].update(kind="CreateDomain", payload={"domain": self.island.domains[0]},
                              **self.plain())
         return events
 
-    @staticmethod
-    def plain():
-        return {"context": "1", "mode": "APPLY", "expected_version": None, "expires_at": None,
+    def plain(self):
+        return {"context": self.island.contexts[0], "mode": "APPLY", "expected_version": None, "expires_at": None,
                 "actor": {"kind": "SYSTEM", "id": "signup-web"}}
 
     def one_in(self, n):
@@ -48,14 +72,14 @@ class Writer:
 
     def ref(self):
         if self.one_in(8) and self.ids:
-            event_id = self.r.choice(self.ids)
-            return bytes_reversed(event_id)
+            return self.island.surroundings.account_uuid(self.r.choice(self.ids))
         if self.one_in(40):
             return ""
-        return self.r.choice(ADDRESSES)
+        return self.r.choice(self.island.addresses)
 
     def context(self):
-        return self.pick("1", "1", "1", "1", "1", "1", "2")
+        first, second = self.island.contexts
+        return self.pick(*[first] * 6, second)
 
     def attributes(self):
         given = {}
@@ -63,7 +87,7 @@ class Writer:
                 ("first_name", ("Bob", "", "x" * 255, None)), ("comment", ("x", "y\n", None)),
                 ("quota_bytes", QUOTAS), ("quota_messages", QUOTAS),
                 ("mailbox_type", ("mdbox", "Maildir", None)),
-                ("forward", ("F@example.org", "", None)), ("storage_node", ("n1", None)),
+                ("forward", (self.island.forward, "", None)), ("storage_node", ("n1", None)),
                 ("autoreply", ({"subject": "s", "body": "b", "enabled": True},
                                {"body": "c", "start": 5, "enabled": False}, None))):
             if self.one_in(3):
@@ -74,21 +98,21 @@ class Writer:
         return given
 
     def secret(self):
-        return self.pick("{SSHA256}a", "{SSHA256}b", {"sealed": "secret"}, {"sealed": "other"},
+        return self.pick("{SSHA256}a", "{SSHA256}b", {"sealed": "open sesame"}, {"sealed": "shut sesame"}, {"sealed": "short"},
                          {"generated": 8}, None, "clear", "{CRYPT}$6$x", "{CRYPT}abc", "{MD5}x",
                          "{SSHA256}")
 
     def scope(self):
         if self.one_in(3):
-            return {"scope": "DOMAIN", "domain": self.r.choice(DOMAINS)}
+            return {"scope": "DOMAIN", "domain": self.r.choice(self.island.domains)}
         if self.one_in(30):
-            return {"scope": "ACCOUNT", "domain": "example.org"}
+            return {"scope": "ACCOUNT", "domain": self.island.domains[0]}
         return {"ref": self.ref()}
 
     # --- payloads
 
     def create_account(self):
-        p = {"address": self.r.choice(ADDRESSES), **self.attributes()}
+        p = {"address": self.r.choice(self.island.addresses), **self.attributes()}
         if self.one_in(3):
             p.update(self.pick({"password": self.secret()}, {"services": self.pick(0, 1, 6, 8)},
                                {"service_mode": "LAZY"}, {"flags": self.r.choice(MASKS)},
@@ -108,7 +132,7 @@ class Writer:
         return {"ref": self.ref(), "password": self.secret()}
 
     def verify_password(self):
-        return {"ref": self.ref(), "secret": self.pick({"sealed": "secret"}, {"sealed": "other"})}
+        return {"ref": self.ref(), "secret": self.pick({"sealed": "open sesame"}, {"sealed": "shut sesame"})}
 
     def set_account_status(self):
         return {"ref": self.ref(), "status": self.pick("ACTIVE", "LOCKED", "CLOSED", None, "ODD"),
@@ -126,7 +150,7 @@ class Writer:
     deprovision_services = provision_services
 
     def observe_login(self):
-        return {"address": self.r.choice(ADDRESSES), "ip": self.pick(None, "192.0.2.1", ""),
+        return {"address": self.r.choice(self.island.addresses), "ip": self.pick(None, "192.0.2.1", ""),
                 "protocol": self.pick(None, "imap")}
 
     def set_quota(self):
@@ -158,24 +182,23 @@ class Writer:
         return {"name": self.context()}
 
     def create_domain(self):
-        return {"domain": self.pick(*DOMAINS, "localhost", ""),
+        return {"domain": self.pick(*self.island.domains, "localhost", ""),
                 "default_services": self.pick(None, None, 1, 8),
                 "default_quota_bytes": self.pick(None, None, 5), "limits": self.r.choice(LIMITS),
                 "status": self.pick(None, None, "LOCKED")}
 
     def update_domain(self):
-        return {"domain": self.r.choice(DOMAINS),
+        return {"domain": self.r.choice(self.island.domains),
                 "fields": self.pick([], ["limits"], ["limits"], ["default_quota_bytes"],
                                     ["catch_all"], ["catch_all"], ["catch_all"], ["catch_all"],
                                     ["status", "default_services"],
                                     ["domain"]),
                 "limits": self.r.choice(LIMITS), "default_quota_bytes": self.pick(None, 5),
                 "default_services": self.pick(None, 3), "status": self.pick(None, "CLOSED"),
-                "catch_all": self.pick(None, "bob@example.org", "bob@example.org",
-                                       "bob@example.org", "eve@example.org")}
+                "catch_all": self.pick(None, *[self.island.bob] * 3, self.island.eve)}
 
     def delete_domain(self):
-        return {"domain": self.r.choice(DOMAINS), "cascade": self.one_in(3)}
+        return {"domain": self.r.choice(self.island.domains), "cascade": self.one_in(3)}
 
     # --- events
 
@@ -188,8 +211,8 @@ class Writer:
     def event(self, offset):
         kind = self.r.choices(list(self.KINDS), self.KINDS.values())[0]
         method = "".join("_" + c.lower() if c.isupper() else c for c in kind)[1:]
-        now = EPOCH_US + offset * SECOND_US
-        event_id = f"00000000-0000-7000-8000-{offset + 1:012x}"
+        now = self.island.epoch_us + offset * SECOND_US
+        event_id = self.island.event_id(offset)
         if self.one_in(12) and self.ids:
             event_id = self.r.choice(self.ids)
         if self.one_in(60):
@@ -207,18 +230,13 @@ class Writer:
             e["expires_at"] = now + self.pick(-1, 0, 1)
         if self.one_in(12):
             e["actor"] = {"kind": self.pick("USER", "USER", "USER", "GROUP_ADMIN", "ROBOT"),
-                          "id": self.r.choice(ADDRESSES)}
+                          "id": self.r.choice(self.island.addresses)}
         if self.one_in(10):
-            e["occurred_at"] = EPOCH_US + DAY_US * self.r.randrange(70)
+            e["occurred_at"] = self.island.epoch_us + DAY_US * self.r.randrange(70)
             e["timestamp"] = max(now, e["occurred_at"])
         if self.one_in(60):
             e["occurred_at"] = self.pick(0, -1, e["timestamp"] + DAY_US + 1)
         return e
-
-
-def bytes_reversed(event_id):
-    turned = bytes.fromhex(event_id.replace("-", ""))[::-1].hex()
-    return "-".join((turned[:8], turned[8:12], turned[12:16], turned[16:20], turned[20:]))
 
 
 class Fold:

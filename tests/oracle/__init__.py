@@ -1,0 +1,1 @@
+"""The rules of the catalogue a second time: see README.md."""
