@@ -66,12 +66,12 @@ class World:
 
     # --- the worker ---------------------------------------------------------------------------------------------------
 
-    def make_worker(self, environment=None, **settings):
-        """Another worker of this world, not started. Settings with __ for the dots."""
+    def make_worker(self, environment=None, make=Worker, **settings):
+        """Another worker of this world, not started, by make(settings, environment). Settings with __ for the dots."""
         settings = {path.replace("__", "."): value for path, value in settings.items()}
         name = {"worker.name": f"worker-{len(self.workers)}"}
         environment = {**(self.environment or {}), **(environment or {})}
-        worker = Worker({**self.settings, **name, **settings}, environment)
+        worker = make({**self.settings, **name, **settings}, environment)
         self.workers.append(worker)
         return worker
 
