@@ -234,11 +234,12 @@ static void begin_publish(struct lane *lane)
     lane->batch = lane->batch == &lane->batches[0] ? &lane->batches[1] : &lane->batches[0];
 }
 
-/* A small batch is sent off before the next one is applied: there, latency counts. */
+/* A small batch is sent off before the next one is applied: there, latency counts. An empty one is
+ * small whatever the size of batches: nothing would ever send off the one before it. */
 static bool is_worth_overlapping(const struct batch *batch)
 {
     enum { SMALL_SHARE = 4 };
-    return batch->count >= batch->count_max / SMALL_SHARE;
+    return batch->count > batch->count_max / SMALL_SHARE;
 }
 
 /* One turn of the loop:   consume > decode > prepare > apply > publish

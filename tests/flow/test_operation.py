@@ -42,6 +42,13 @@ def create(world, **fields):
     return make_event("CreateAccount", {"address": world.name(), **fields})
 
 
+def test_the_smallest_batches_are_published_though_nothing_follows(make_world):
+    world = make_world(settings={"batch.max_events": 1}, partitions=1).start()
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED"
+    world.check()
+
+
 # --- metrics, readiness, log ------------------------------------------------------------------------------------------
 
 
