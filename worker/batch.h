@@ -24,14 +24,13 @@ struct kafka_group_metadata;
 struct partition {
     int32_t partition;
     int32_t fence_id;
-    uint32_t source;        /* its place among the sources of the batch that is being filled */
-    int64_t epoch;          /* ours; another one in the fence row means that we lost it */
-    int64_t next_offset;    /* of the next record to read */
-    int64_t fence_offset;   /* as of the last committed transaction of the database */
-    int64_t published_upto; /* results below are known to be published */
-    int64_t noted_upto;     /* the same as the fence row says it at least */
-    int64_t
-        republish_below; /* results of records below were published before a rewind: marked so */
+    uint32_t source;         /* its place among the sources of the batch that is being filled */
+    int64_t epoch;           /* ours; another one in the fence row means that we lost it */
+    int64_t next_offset;     /* of the next record to read */
+    int64_t fence_offset;    /* as of the last committed transaction of the database */
+    int64_t published_upto;  /* results below are known to be published */
+    int64_t noted_upto;      /* the same as the fence row says it at least */
+    int64_t republish_below; /* results of records below were published before a rewind: marked */
     bool is_halted;
     struct partition_counters *counters;
 };

@@ -148,6 +148,28 @@ def test_fence_behind_goes_on_by_permission_and_marks_results(past):
     assert operator_records(world) == 1 and world.fences()[0]["permission"] is None, "one use, in the change log"
 
 
+def test_a_rewind_goes_on_wherever_its_lane_dies(past):
+    """One permission is enough: the fence remembers what is to be published again, and marks it."""
+    world = past.world
+    rewind_database(world, by=5)
+    permit(world, "accept", "restored from the backup of noon")
+    world.worker.write_settings(batch__max_events=2)
+    world.worker.set_failpoints("before_rewind=kill")
+    world.worker.start(wait=False)
+    wait_until(lambda: world.worker.log_text().count('"lane died"') == 1, what="dead between decision and offset")
+    world.worker.set_failpoints("after_commit=kill")
+    wait_until(lambda: world.worker.log_text().count('"lane died"') == 2, what="dead between the two commits")
+    assert '"decision":"rewind_resumed"' in world.worker.log_text() and accounts(world) == BEFORE - 3
+    world.worker.set_failpoints("")
+    (result,) = world.ask([create(world)])
+    assert '"decision":"reread"' in world.worker.log_text(), "the stored results are read again"
+    assert result["status"] == "APPLIED" and not result["republished"] and accounts(world) == BEFORE + 1
+    world.outputs.read_to_the_end()
+    marked = [answer.source for answer in world.outputs.results if answer.said["republished"]]
+    assert len(marked) == len(set(marked)) == 5, "each that is applied again is published again, once, and says so"
+    assert operator_records(world) == 1, "one permission was used"
+
+
 def test_fence_behind_goes_on_by_policy(past):
     world = past.world
     rewind_database(world, by=3)

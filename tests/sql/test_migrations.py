@@ -140,6 +140,7 @@ BREAKAGES = [
     ("mail-views", "DROP INDEX provd.domain_catch_all", "domain_catch_all"),
     ("atmail-views", "GRANT SELECT ON provd.atmail_accounts TO provd_reader", "no password"),
     ("readable-views", "DROP VIEW provd.outcome_readable", "outcome_readable"),
+    ("rewind", "GRANT UPDATE (republish_below) ON provd.fence TO provd_operator", "published again"),
 ]
 
 

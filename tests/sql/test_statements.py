@@ -136,7 +136,7 @@ CASES = {
     "lock_fences": load(2, "fence_pkey", "ARRAY[1, 2]"),
     "note_published": case(1, "settled", "fence_pkey", "ARRAY[1, 2]", "ARRAY[0, 99]", OFFSETS, table="fence"),
     "own_fence": case(1, "more", "fence_pkey", "1", "'group'", "10", "5", "false", NOW, "0",
-                      "decode(repeat('00', 32), 'hex')"),
+                      "decode(repeat('00', 32), 'hex')", "20"),
     "recall_changes": load(3, "change_log_pkey", "ARRAY[1, 2]", "ARRAY[2, 3]", "ARRAY[3, 3]"),
     "recall_events": load(2, "event_ledger_pkey fence_pkey", "ARRAY[md5('e1')::uuid, md5('e2')::uuid]",
                           "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"),

@@ -11,7 +11,7 @@ static const char sql_rows[] =
     "SELECT to_json(t)::text FROM ("
     "    SELECT partition, next_offset, group_id, owner_epoch, published_upto, chain_seq, "
     "permission,"
-    "        permission_reason, permission_by, updated_at"
+    "        permission_reason, permission_by, updated_at, republish_below"
     "    FROM provd.fence WHERE cluster_id = $1 AND topic = $2 ORDER BY partition) t";
 
 static int timeout_of(const struct fences *fences)
@@ -52,6 +52,7 @@ static void take_row(struct fence_view *view, json_t *row)
 
     view->facts.has_row = true;
     json_member_int64(row, "next_offset", &view->facts.fence);
+    json_member_int64(row, "republish_below", &view->facts.republish_below);
     view->facts.permission = !permission                         ? FENCE_PERMIT_NONE
                              : strcmp(permission, "accept") == 0 ? FENCE_PERMIT_ACCEPT
                                                                  : FENCE_PERMIT_ADOPT;

@@ -70,6 +70,12 @@ static bool rewound_accepted(const struct fence_facts *f)
     return f->policy_rewind || f->permission == FENCE_PERMIT_ACCEPT;
 }
 
+/* Died after the fence row had taken note of the rewind, and before Kafka's offset was set back. */
+static bool rewind_resumed(const struct fence_facts *f)
+{
+    return f->republish_below == f->committed;
+}
+
 static bool skipped_adopted(const struct fence_facts *f)
 {
     return f->permission == FENCE_PERMIT_ADOPT;
@@ -122,6 +128,10 @@ const struct fence_rule fence_rules[] = {
      "Kafka's offset is ahead of the database; adopting it, as permitted", NULL},
     {"rewound_database", rewound_accepted, FENCE_GO, FENCE_FROM_FENCE, true, true, true,
      "the database went back; reading again from its fence, results are marked republished", NULL},
+    {"rewind_resumed", rewind_resumed, FENCE_GO, FENCE_FROM_FENCE, true, false, true,
+     "stopped while the offsets were set back to those of a database that went back; going on with "
+     "that",
+     NULL},
     {"ahead_of_database", always, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
      "Kafka's committed offset is ahead of the database: the database went back (failover, "
      "restore), or "

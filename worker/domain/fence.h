@@ -13,6 +13,7 @@ struct fence_facts {
     int64_t committed; /* C: the group's committed offset; -1: none */
     int64_t log_start, log_end;
     bool only_control_records; /* C > F, and [F, C) holds no record */
+    int64_t republish_below;   /* of the fence row: C of the last rewind that was begun; 0: none */
     enum { FENCE_PERMIT_NONE, FENCE_PERMIT_ACCEPT, FENCE_PERMIT_ADOPT } permission;
     bool policy_rewind; /* the setting for F < C */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "domain/change.h"
 #include "domain/fence.h"
@@ -16,6 +17,7 @@ struct fence_row {
     bool exists;
     struct fence_state state;
     struct text permission, permission_reason, permission_by;
+    int64_t republish_below;
 };
 
 enum {
@@ -28,7 +30,8 @@ enum {
     ROW_CHAIN_HEAD,
     ROW_PERMISSION,
     ROW_PERMISSION_REASON,
-    ROW_PERMISSION_BY
+    ROW_PERMISSION_BY,
+    ROW_REPUBLISH_BELOW
 };
 
 static void take_row(const struct result *result, struct arena *arena, struct fence_row *row)
@@ -49,6 +52,7 @@ static void take_row(const struct result *result, struct arena *arena, struct fe
     row->permission = text_copy(arena, result_text(result, 0, ROW_PERMISSION));
     row->permission_reason = text_copy(arena, result_text(result, 0, ROW_PERMISSION_REASON));
     row->permission_by = text_copy(arena, result_text(result, 0, ROW_PERMISSION_BY));
+    row->republish_below = result_int(result, 0, ROW_REPUBLISH_BELOW);
 }
 
 /* One statement by itself, with its result. */
@@ -137,6 +141,7 @@ static enum status gather_facts(struct assign *assign, int32_t partition,
         .has_row = row->exists,
         .fence = row->state.next_offset,
         .policy_rewind = assign->policy_rewind,
+        .republish_below = row->republish_below,
     };
     take_permission(row, facts);
     enum status status = ask_kafka(assign, partition, facts, err);
@@ -195,6 +200,18 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Results of records that are new to the database and below this were published in its former life:
+ * they are marked. It outlives the lane; in another log it would mean other records. */
+static int64_t republish_below(const struct fence_facts *facts,
+                               const struct fence_decision *decision, const struct fence_row *row)
+{
+    int64_t below = row->republish_below;
+    if (decision->republished)
+        below = larger(below, facts->committed);
+    bool is_same_log = decision->next_offset >= row->state.next_offset && below <= facts->log_end;
+    return is_same_log && below > decision->next_offset ? below : 0;
+}
+
 static enum status own(struct assign *assign, struct partition *partition,
                        const struct fence_facts *facts, const struct fence_decision *decision,
                        const struct fence_row *row, struct error *err)
@@ -215,9 +232,10 @@ static enum status own(struct assign *assign, struct partition *partition,
         param_time(assign->arena, clock_now_us()),
         param_int8(assign->arena, row->state.chain_seq),
         param_bytes((struct text){(const char *)row->state.chain_head, CHAIN_HASH_LEN}),
+        param_int8(assign->arena, republish_below(facts, decision, row)),
     };
     struct result *result = NULL;
-    enum status status = ask(assign, "own_fence", params, 8, &result, err);
+    enum status status = ask(assign, "own_fence", params, 9, &result, err);
     if (status != STATUS_OK)
         return status;
     partition->fence_id = row->state.fence_id;
@@ -225,7 +243,7 @@ static enum status own(struct assign *assign, struct partition *partition,
     partition->next_offset = decision->start;
     partition->fence_offset = decision->next_offset;
     partition->published_upto = partition->noted_upto = published_upto;
-    partition->republish_below = decision->republished ? facts->committed : -1;
+    partition->republish_below = republish_below(facts, decision, row);
     result_close(result);
     return STATUS_OK;
 }
@@ -254,7 +272,7 @@ static struct text halt_reason(struct assign *assign, const struct fence_facts *
                        decision->remedy ? "; " : "", decision->remedy ? decision->remedy : "");
 }
 
-static enum status decide(struct assign *assign, struct partition *partition,
+static enum status decide(struct assign *assign, struct partition *partition, bool *ret_rewinds,
                           struct text *ret_reason, struct error *err)
 {
     struct fence_row row;
@@ -267,6 +285,7 @@ static enum status decide(struct assign *assign, struct partition *partition,
     struct fence_decision decision = fence_decide(&facts);
     log_decision(assign, partition->partition, &facts, &decision);
     partition->is_halted = decision.action == FENCE_HALT;
+    *ret_rewinds = decision.action == FENCE_GO && decision.republished;
     if (partition->is_halted) {
         *ret_reason = halt_reason(assign, &facts, &decision);
         return STATUS_OK;
@@ -295,15 +314,28 @@ static void end_stalled(struct assign *assign, const struct error *err)
                   LOG_INT("sessions", ended));
 }
 
+/* So that Kafka is not ahead of the database any more: from here on a rewind is like any other
+ * work, and who dies between the two commits of a batch is followed by one who reads it again. */
+static enum status set_offset_back(struct assign *assign, const struct partition *partition,
+                                   struct error *err)
+{
+    const struct kafka_partition place = {partition->partition, partition->next_offset};
+    FAILPOINT("before_rewind");
+    return kafka_set_committed(assign->consumer, &place, (int)assign->request_timeout_ms, err);
+}
+
 enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err)
 {
     struct error ignored;
+    bool rewinds = false;
     enum status status = postgres_command(assign->pg, "BEGIN", err);
     if (status == STATUS_OK)
-        status = decide(assign, partition, ret_reason, err);
+        status = decide(assign, partition, &rewinds, ret_reason, err);
     if (status == STATUS_OK)
-        return postgres_commit(assign->pg, err);
+        status = postgres_commit(assign->pg, err);
+    if (status == STATUS_OK)
+        return rewinds ? set_offset_back(assign, partition, err) : STATUS_OK;
     if (postgres_usable(assign->pg))
         postgres_rollback(assign->pg, &ignored);
     end_stalled(assign, err);

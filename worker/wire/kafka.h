@@ -117,6 +117,11 @@ enum status kafka_cluster_id(struct kafka_consumer *consumer, int timeout_ms, st
  * (RETRY with code "_TIMED_OUT" or "UNSTABLE_OFFSET_COMMIT" when they take longer). */
 enum status kafka_committed(struct kafka_consumer *consumer, struct kafka_partition *partitions,
                             size_t count, int timeout_ms, struct error *err);
+/* Sets the group's offset of one partition, as a member: a member that the group has left behind is
+ * refused. RETRY with code "_TIMED_OUT" when nobody has answered: it may or may not be set. */
+enum status kafka_set_committed(struct kafka_consumer *consumer,
+                                const struct kafka_partition *place, int timeout_ms,
+                                struct error *err);
 /* First offset of the log, and its end for a read_committed reader: the last stable offset, that is
  * the high watermark when no transaction is open (measured: librdkafka asks ListOffsets with the
  * consumer's isolation level). A committed offset is never above it, unless the log has lost its

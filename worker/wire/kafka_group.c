@@ -118,6 +118,49 @@ enum status kafka_committed(struct kafka_consumer *consumer, struct kafka_partit
                                 kafka_error_set(err, code, "read the group's offsets", NULL), err);
 }
 
+static rd_kafka_resp_err_t code_of_commit(rd_kafka_event_t *event)
+{
+    const rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+
+    if (!event) {
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    code = rd_kafka_event_error(event);
+    list = rd_kafka_event_topic_partition_list(event);
+    for (int i = 0; !code && list && i < list->cnt; i++) {
+        code = list->elems[i].err;
+    }
+    return code;
+}
+
+/* Through a queue of its own: rd_kafka_commit() waits without a limit. */
+enum status kafka_set_committed(struct kafka_consumer *consumer,
+                                const struct kafka_partition *place, int timeout_ms,
+                                struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client.rk);
+    rd_kafka_event_t *event = NULL;
+    rd_kafka_resp_err_t code;
+
+    rd_kafka_topic_partition_list_add(list, consumer->options->events_topic, place->partition)
+        ->offset = place->start_offset;
+    code = rd_kafka_commit_queue(consumer->client.rk, list, queue, NULL, NULL);
+    if (!code) {
+        event = rd_kafka_queue_poll(queue, timeout_ms);
+        code = code_of_commit(event);
+    }
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!code) {
+        return STATUS_OK;
+    }
+    return kafka_client_explain(
+        &consumer->client, kafka_error_set(err, code, "set the group's offset back", NULL), err);
+}
+
 enum status kafka_watermarks(struct kafka_consumer *consumer, int32_t partition, int timeout_ms,
                              int64_t *ret_low, int64_t *ret_high, struct error *err)
 {
