@@ -146,6 +146,17 @@ static bool check_record(const struct field *field, void *place, struct checking
     return field_check(field->fields, record, c->policy, c->arena, c->fault);
 }
 
+/* Only what is to be stored may be a hash, or be made here; a writer's schema may offer them
+ * everywhere. */
+static bool check_secret(const struct field *field, struct secret *secret, struct checking *c)
+{
+    if (!(field->flags & FIELD_STORED_HASH) &&
+        (secret->type == SECRET_HASH || secret->type == SECRET_GENERATED))
+        return fault_set(c->fault, c->arena, CODE_INVALID_FIELD,
+                         "%s must be sealed: it is a password, not a hash of one", field->name);
+    return password_check(field, secret, c->policy, c->arena, c->fault);
+}
+
 static bool check_one(const struct field *field, void *place, struct checking *c)
 {
     switch (field->type) {
@@ -165,7 +176,7 @@ static bool check_one(const struct field *field, void *place, struct checking *c
     case FIELD_TEXTS:
         return check_texts(field, place, c);
     case FIELD_SECRET:
-        return password_check(field, place, c->policy, c->arena, c->fault);
+        return check_secret(field, place, c);
     case FIELD_REF:
         return check_ref(field, place, c);
     case FIELD_RECORD:
