@@ -139,7 +139,7 @@ def test_other_commands_take_files_too(run, domain, write):
 
 
 def test_standard_input_with_a_byte_order_mark_and_windows_lines(run, domain):
-    text = f"\ufeffaddress,first_name\r\nu@{domain},Jürgen\r\n\r\n"
+    text = f'\ufeff"address","first_name"\r\nu@{domain},Jürgen\r\n\r\n'
     ran = run("account", "add", "--csv", "-", "--context", "acme", stdin=text)
     assert f"2 u@{domain}: APPLIED" in ran.out
     assert run("account", "show", f"u@{domain}", "-o", "json").json["account"]["first_name"] == "Jürgen"
@@ -170,6 +170,12 @@ def test_files_that_are_no_such_table_are_refused_with_the_line(run, tmp_path, t
 def test_what_is_no_utf8_is_refused(run, tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes(b"address,first_name\nu@example.org,J\xfcrgen\n")
+    assert "line 2 is not valid UTF-8" in add(run, path, code=DATA).err
+
+
+def test_a_nul_byte_does_not_cut_a_field_short(run, tmp_path):
+    path = tmp_path / "nul.csv"
+    path.write_bytes(b"address,first_name\nu@example.org,Bob\0by\n")
     assert "line 2 is not valid UTF-8" in add(run, path, code=DATA).err
 
 

@@ -24,10 +24,26 @@ static enum status read_quoted(struct csv *csv, struct error *err)
     }
 }
 
+/* The first character of a field; a byte order mark before it is passed over. */
+static int first_character(struct csv *csv)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    int c = getc(csv->file);
+
+    if (csv->line != 1 || csv->row.len != 0 || c != (unsigned char)mark[0])
+        return c;
+    int second = getc(csv->file), third = getc(csv->file);
+    if (second == (unsigned char)mark[1] && third == (unsigned char)mark[2])
+        return getc(csv->file);
+    buffer_put_char(&csv->row, (char)c); /* part of another character, or no UTF-8 at all */
+    buffer_put_char(&csv->row, (char)second);
+    return third;
+}
+
 /* One field into `row`, NUL-terminated. *ret_end is what ended it: a comma, a line feed, or EOF. */
 static enum status read_field(struct csv *csv, int *ret_end, struct error *err)
 {
-    int c = getc(csv->file);
+    int c = first_character(csv);
 
     if (c == '"') {
         enum status status = read_quoted(csv, err);
@@ -81,7 +97,9 @@ static enum status read_line(struct csv *csv, size_t offsets[CSV_COLUMNS_MAX], s
     if (ferror(csv->file))
         return error_set(err, STATUS_FATAL, NULL, "line %zu cannot be read", csv->line);
     for (size_t i = 0; i < count; i++) {
-        if (!text_is_utf8(text_from(csv->row.data + offsets[i])))
+        size_t end_at = i + 1 < count ? offsets[i + 1] : csv->row.len;
+        struct text field = {csv->row.data + offsets[i], end_at - offsets[i] - 1};
+        if (!text_is_utf8(field)) /* nor may a NUL stand in it: it would cut the field short */
             return error_set(err, STATUS_FATAL, NULL, "line %zu is not valid UTF-8", csv->line);
     }
     return STATUS_OK;
@@ -92,8 +110,6 @@ static enum status take_names(struct csv *csv, const size_t *offsets, size_t cou
 {
     for (size_t i = 0; i < count; i++) {
         const char *name = csv->row.data + offsets[i];
-        if (i == 0 && strncmp(name, "\xEF\xBB\xBF", 3) == 0)
-            name += 3;
         for (size_t j = 0; j < i; j++) {
             if (strcmp(csv->names[j], name) == 0)
                 return error_set(err, STATUS_FATAL, NULL, "the column '%.60s' is there twice",
