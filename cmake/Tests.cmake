@@ -66,23 +66,36 @@ target_link_libraries(fold PRIVATE provd_core PkgConfig::cmocka)
 set_target_properties(fold PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/oracle)
 
 if(PROVD_FUZZ)
+    # Seconds for each; `tools/test` gives all of them together a time that it knows.
+    set(fuzz_seconds $ENV{PROVD_FUZZ_SECONDS})
+    if(NOT fuzz_seconds)
+        set(fuzz_seconds 60)
+    endif()
+    math(EXPR fuzz_timeout "${fuzz_seconds} + 120")
+    # What fuzzers share, the world of tests/rules, and the parts of provctl that read what people send.
+    file(GLOB fuzz_shared CONFIGURE_DEPENDS tests/fuzz/*.c tools/provctl/*.c)
+    list(FILTER fuzz_shared EXCLUDE REGEX "/(fuzz_[^/]*|main)\\.c$")
+    add_library(fuzz_shared STATIC ${fuzz_shared} ${world_sources})
+    target_include_directories(fuzz_shared PUBLIC tests/fuzz tests/rules tests/support tools/provctl)
+    target_link_libraries(fuzz_shared PUBLIC provd_stages PkgConfig::cmocka)
+    target_compile_definitions(fuzz_shared PUBLIC TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
     foreach(source ${fuzz_sources})
         cmake_path(GET source STEM name)
         add_executable(${name} ${source})
-        target_link_libraries(${name} PRIVATE provd_stages)
+        target_link_libraries(${name} PRIVATE fuzz_shared)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-        # A short run from the kept inputs; new findings go to the build folder.
+        # From the kept inputs; new findings go to the build folder.
         file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/corpus/${name})
         set(kept ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
         if(NOT IS_DIRECTORY ${kept})
             set(kept)
         endif()
         add_test(NAME fuzz/${name}
-                 COMMAND ${name} -max_total_time=20 -timeout=10 -rss_limit_mb=2048
-                         ${CMAKE_BINARY_DIR}/corpus/${name} ${kept})
+                 COMMAND ${name} -max_total_time=${fuzz_seconds} -timeout=10 -rss_limit_mb=2048
+                         -print_final_stats=1 ${CMAKE_BINARY_DIR}/corpus/${name} ${kept})
         set_tests_properties(fuzz/${name} PROPERTIES
-            LABELS fuzz TIMEOUT 120 ENVIRONMENT "${test_environment}")
+            LABELS fuzz TIMEOUT ${fuzz_timeout} ENVIRONMENT "${test_environment}")
     endforeach()
 endif()
 

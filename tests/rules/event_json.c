@@ -171,7 +171,7 @@ static void fnv(void *state, const void *bytes, size_t len)
     }
 }
 
-static void hash_event(struct event *event)
+void event_hash(struct event *event)
 {
     static const char *const hashed[] = {"context", "actor", "mode", "expected_version"};
     uint64_t state[2] = {UINT64_C(0xcbf29ce484222325), 7};
@@ -236,7 +236,7 @@ struct event *event_from_json(const json_t *object, int64_t offset, struct arena
         event->payload = arena_zalloc(arena, 1, event->kind->payload_size);
         fill(event->kind->fields, payload, event->payload, arena);
     }
-    hash_event(event);
+    event_hash(event);
     if (uuid_parse(event->event_id_text, &event->event_id))
         event->object_uuid = object_uuid_of(&event->event_id);
     return event;

@@ -26,6 +26,9 @@ enum {
 struct event *event_from_text(const char *text, int64_t offset, struct arena *arena);
 struct event *event_from_json(const json_t *object, int64_t offset, struct arena *arena);
 
+/* Sets payload_hash, by a toy hash: of what decode hashes, before event_check. */
+void event_hash(struct event *event);
+
 /* The uuid of the account that an event with that id creates. */
 struct uuid object_uuid_of(const struct uuid *event_id);
 

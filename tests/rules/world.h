@@ -36,6 +36,8 @@ struct world {
     int64_t rows_written; /* inserts, updates and deletes of the last transaction */
     bool cuts_at_verify;  /* commit before each VerifyPassword, so that it is compared with what is
                              stored */
+    bool is_beyond_counting; /* the quotas of a domain were more than an int64 together: how much
+                                of its limits is used is not checked any more */
 };
 
 void world_init(struct world *world);

@@ -36,10 +36,13 @@ struct usage_counts world_count_usage(const struct world *world, struct text dom
     return counts;
 }
 
-static void check_domain(const struct world *world, const struct domain *domain)
+/* Above 8 EiB the counts are not exact, and stay so until an event for the domain (usage.c). */
+static void check_domain(struct world *world, const struct domain *domain)
 {
     const struct usage_counts counts = world_count_usage(world, domain->name);
-    if (!domain_is_limited(domain) || counts.bytes == INT64_MAX || counts.messages == INT64_MAX)
+    if (counts.bytes == INT64_MAX || counts.messages == INT64_MAX)
+        world->is_beyond_counting = true;
+    if (!domain_is_limited(domain) || world->is_beyond_counting)
         return;
     assert_int_equal(domain->used_accounts, counts.used);
     assert_int_equal(domain->used_quota_bytes, counts.bytes);
@@ -88,7 +91,7 @@ static void check_service(const struct world *world, const struct service *servi
     assert_true(service->service_id > 0);
 }
 
-void world_check(const struct world *world)
+void world_check(struct world *world)
 {
     const struct table *tables = world->tables;
     for (size_t i = 0; i < tables[WORLD_CONTEXTS].rows.count; i++)

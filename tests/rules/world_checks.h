@@ -14,6 +14,6 @@ struct usage_counts {
 struct usage_counts world_count_usage(const struct world *world, struct text domain);
 
 /* Fails the test when a constraint of the tables, or a count that the plan keeps, does not hold. */
-void world_check(const struct world *world);
+void world_check(struct world *world);
 
 #endif
