@@ -207,6 +207,10 @@ def test_a_database_without_a_fence_halts(past):
 def test_a_topic_made_again_halts(past):
     """Its offsets mean other records now."""
     world = past.world
+    world.worker.start()
+    ((partition, offset),) = world.send([{"key": b"k", "value": b"\x7fa dead letter of the topic that goes"}])
+    world.answers([(partition, offset)])
+    assert world.worker.stop() == 0
     world.kafka.delete([world.topics.events])
     remake(world)
     world.worker.start(wait=False)
@@ -215,7 +219,13 @@ def test_a_topic_made_again_halts(past):
     nothing_happens(world)
     permit(world, "adopt", "the topic was made again")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
-    wait_until(lambda: accounts(world) == BEFORE + 1, what="the records of the new topic are applied")
+    sources = world.send([create(world) for _ in range(offset)])
+    wait_until(lambda: accounts(world) == BEFORE + 1 + offset, what="all records of the new topic are applied")
+    assert sources[-1] == (partition, offset), "also that in the place of the dead letter"
+    world.settle()
+    world.outputs.read_to_the_end()
+    answered = [result.source for result in world.outputs.results if result.said["applied_at"] is not None]
+    assert answered.count(sources[-2]) == 2, "and its results are published, although there were such offsets before"
 
 
 def remake(world):

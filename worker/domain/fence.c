@@ -13,9 +13,14 @@ static bool offsets_mean_other_records(const struct fence_facts *f)
     return f->has_row && is_another_log(f) && f->permission != FENCE_PERMIT_ADOPT;
 }
 
+/* Also when, since it was permitted, so many records have come that the fence is within the log
+ * again: the group's offsets went with the former topic. (A topic that has only lost its group's
+ * offsets was never halted, so nothing was permitted.) */
 static bool topic_made_again_adopted(const struct fence_facts *f)
 {
-    return f->has_row && is_another_log(f) && f->permission == FENCE_PERMIT_ADOPT;
+    bool has_grown_past = f->committed < 0 && f->fence > f->log_start;
+    return f->has_row && (is_another_log(f) || has_grown_past) &&
+           f->permission == FENCE_PERMIT_ADOPT;
 }
 
 static bool retention_took_unread(const struct fence_facts *f)
@@ -166,7 +171,8 @@ struct fence_decision fence_decide(const struct fence_facts *facts)
         rule++;
     int64_t start = start_of(rule, facts);
     /* A re-read leaves the fence where it is; everything else starts at the fence or moves it. */
-    bool keeps_fence = facts->has_row && start <= facts->fence && !is_another_log(facts);
+    bool keeps_fence = facts->has_row && start <= facts->fence && !is_another_log(facts) &&
+                       rule->holds != topic_made_again_adopted;
     return (struct fence_decision){
         .name = rule->name,
         .action = rule->action,
