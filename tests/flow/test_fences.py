@@ -116,6 +116,19 @@ def test_a_running_lane_notices_that_the_database_went_back(make_world):
     assert accounts(world) == BEFORE - 4, "what comes behind the lost events is not applied without them"
 
 
+def test_a_lane_whose_epoch_has_passed_applies_nothing(make_world):
+    """Somebody else owns the partition by now: what is in hand is dropped, and read again by whoever owns it."""
+    world = make_world(partitions=1).start()
+    world.settle()
+    world.database.rows("UPDATE provd.fence SET owner_epoch = owner_epoch + 1")
+    epoch = world.fences()[0]["owner_epoch"]
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED" and accounts(world) == 1
+    assert "has another owner now" in world.worker.log_text()
+    assert world.fences()[0]["owner_epoch"] > epoch, "it was applied by an owner of its own"
+    world.check()
+
+
 def rewind_database(world, by):
     """The state of some events ago: a backup that was taken then, and restored."""
     first = world.fences()[0]["next_offset"] - by

@@ -603,6 +603,40 @@ static void too_much_of_something_is_too_large(void **state)
     is_unreadable("\"bytes\"", string.data, string.len, CODE_TOO_LARGE, "5000 bytes");
 }
 
+/* An item of one byte that stands for more than a thousand values: what is small on the wire must
+ * not take minutes. */
+static void values_that_take_no_bytes_are_counted(void **state)
+{
+    enum { ITEMS = 1000, NULLS = 1100 };
+    static char type[64 * 1024], json[80 * 1024];
+    struct unreadable unreadable;
+    struct writer_schema *schema;
+    struct bytes b = {.len = 0};
+    size_t used = 0;
+
+    (void)state;
+    used += (size_t)sprintf(type,
+                            "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Wide\","
+                            "\"fields\":[{\"name\":\"b\",\"type\":\"boolean\"}");
+    for (int i = 0; i < NULLS; i++)
+        used += (size_t)sprintf(type + used, ",{\"name\":\"n%d\",\"type\":\"null\"}", i);
+    strcpy(type + used, "]}}");
+    snprintf(json, sizeof json, EVENT("{\"name\":\"x\",\"type\":%s},%s"), type,
+             PAYLOAD(COMMAND("DeleteContext", FIELD("name", "\"string\""))));
+    schema = schema_of(json);
+    put_string(&b, "id");
+    put_long(&b, ITEMS);
+    for (int i = 0; i < ITEMS; i++)
+        put_raw(&b, "\1", 1);
+    put_long(&b, 0);
+    put_long(&b, 0);
+    put_string(&b, "name");
+    decode(schema, bytes_text(&b), &unreadable);
+    assert_int_equal(unreadable.code, CODE_TOO_LARGE);
+    assert_non_null(strstr(unreadable.message.data, "more than 1048576 values"));
+    writer_schema_close(schema);
+}
+
 static void numbers_out_of_range_are_unreadable(void **state)
 {
     static const char letters[] = "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}";
@@ -714,6 +748,7 @@ int main(void)
         cmocka_unit_test(lengths_that_are_lies_take_no_memory),
         cmocka_unit_test(counts_that_are_lies_end_with_the_bytes),
         cmocka_unit_test(too_much_of_something_is_too_large),
+        cmocka_unit_test(values_that_take_no_bytes_are_counted),
         cmocka_unit_test(numbers_out_of_range_are_unreadable),
         cmocka_unit_test(strings_that_are_no_text_are_unreadable),
         cmocka_unit_test(an_empty_value_is_truncated),

@@ -3,6 +3,7 @@
 #include "wire/crypto.h"
 
 #include "base/arena.h"
+#include "wire/crypto_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -341,6 +342,34 @@ static void broken_hashes_never_verify(void **state)
     assert_false(crypto_verify_password(TEXT_NULL, text_from(dovecot_hashes[0])));
 }
 
+/* Senders choose the cost of the hashes that they send. */
+static void what_would_take_days_is_not_compared(void **state)
+{
+    static const struct {
+        const char *hash;
+        bool is_affordable;
+    } cases[] = {
+        {"$2y$16$abcdefghijklmnopqrstuu", true},
+        {"$2y$17$abcdefghijklmnopqrstuu", false},
+        {"$2y$31$abcdefghijklmnopqrstuu", false},
+        {"$6$salt$h", true},
+        {"$6$rounds=10000000$salt$h", true},
+        {"$6$rounds=10000001$salt$h", false},
+        {"$y$j9T$salt$h", true},
+        {"$y$jzT$salt$h", false},
+        {"$argon2id$v=19$m=1048576,t=32,p=1$c2FsdA$h", true},
+        {"$argon2id$v=19$m=1048577,t=3,p=1$c2FsdA$h", false},
+        {"$argon2id$v=19$m=65536,t=33,p=1$c2FsdA$h", false},
+        {"$argon2id$v=19$p=1$c2FsdA$h", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (crypto_is_affordable(cases[i].hash) != cases[i].is_affordable)
+            fail_msg("%s", cases[i].hash);
+    }
+}
+
 static void generated_passwords_differ_and_have_no_look_alikes(void **state)
 {
     struct text one, two;
@@ -396,6 +425,7 @@ int main(void)
         cmocka_unit_test(impossible_costs_and_passwords_are_errors),
         cmocka_unit_test(hashes_made_by_dovecot_verify),
         cmocka_unit_test(broken_hashes_never_verify),
+        cmocka_unit_test(what_would_take_days_is_not_compared),
         cmocka_unit_test(generated_passwords_differ_and_have_no_look_alikes),
         cmocka_unit_test(dovecot_takes_our_hashes),
     };

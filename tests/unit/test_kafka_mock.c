@@ -602,49 +602,6 @@ static void brokers_that_are_away_are_reported_once(void **state)
     kafka_consumer_close(consumer);
 }
 
-/* --- settings ----------------------------------------------------------------------------------
- */
-
-static enum status check_property(const char *name, const char *value, struct error *err)
-{
-    struct kafka_property properties[] = {{name, value}, {NULL, NULL}};
-    struct kafka_options own = options;
-
-    own.client = properties;
-    return kafka_options_check(&own, err);
-}
-
-static void properties_pass_through_unless_the_worker_owns_them(void **state)
-{
-    struct error err = {0};
-
-    (void)state;
-    assert_int_equal(check_property("socket.keepalive.enable", "false", &err), STATUS_OK);
-    assert_int_equal(check_property("isolation.level", "read_uncommitted", &err), STATUS_FATAL);
-    assert_non_null(strstr(err.message, "aborted events did not happen"));
-    assert_int_equal(check_property("enable.idempotence", "false", &err), STATUS_FATAL);
-    assert_int_equal(check_property("group.instance.id", "x", &err), STATUS_FATAL);
-    assert_int_equal(check_property("plugin.library.paths", "x.so", &err), STATUS_FATAL);
-    assert_int_equal(check_property("no.such.thing", "1", &err), STATUS_FATAL);
-    assert_non_null(strstr(err.message, "no.such.thing"));
-    assert_null(kafka_property_refused("sasl.password"));
-    assert_non_null(kafka_property_refused("acks"));
-    assert_non_null(kafka_property_refused("oauthbearer_token_refresh_cb"));
-}
-
-static void a_refused_secret_is_not_shown(void **state)
-{
-    struct error err = {0};
-
-    (void)state;
-    assert_int_equal(check_property("security.protocol", "hunter2", &err), STATUS_FATAL);
-    assert_non_null(strstr(err.message, "hunter2")); /* no secret: shown */
-    assert_int_equal(check_property("sasl.kerberos.min.time.before.relogin", "hunter2", &err),
-                     STATUS_FATAL);
-    assert_non_null(strstr(err.message, "sasl.kerberos.min.time.before.relogin"));
-    assert_null(strstr(err.message, "hunter2"));
-}
-
 /* A cluster for each test: errors that were not used up would hit the next one. */
 #define with_mock(test) cmocka_unit_test_setup_teardown(test, start_seeded_mock, stop_mock)
 
@@ -666,8 +623,6 @@ int main(void)
         with_mock(metadata_is_refused_until_the_group_is_joined),
         with_mock(a_member_that_the_group_forgot_joins_again),
         with_mock(brokers_that_are_away_are_reported_once),
-        with_mock(properties_pass_through_unless_the_worker_owns_them),
-        with_mock(a_refused_secret_is_not_shown),
     };
 
     return cmocka_run_group_tests_name("kafka_mock", tests, NULL, NULL);

@@ -1,0 +1,173 @@
+"""Somebody else is faster: rows, ledger and locks that another session holds or changes while a batch is applied.
+
+The other worker is played by a session of ours that commits at exactly the moment the test wants.
+"""
+import contextlib
+
+import psycopg2
+import pytest
+
+from support.events import make_event
+from support.waiting import stays_true, wait_until
+
+# Lets the updates of accounts through that had the row locked before; all others lose their race.
+ONLY_LOCKED = """
+CREATE FUNCTION provd.only_locked() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
+DECLARE
+    holder xid;
+BEGIN
+    SELECT a.xmax INTO holder FROM provd.account a WHERE a.uuid = OLD.uuid;
+    RETURN CASE WHEN holder::text = (pg_current_xact_id()::xid)::text THEN NEW END;
+END $$;
+CREATE TRIGGER only_locked BEFORE UPDATE ON provd.account FOR EACH ROW EXECUTE FUNCTION provd.only_locked();
+"""
+# What the server says at COMMIT when it was told not to wait for the standby any longer.
+NO_STANDBY = """
+CREATE OR REPLACE FUNCTION provd.warn_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE WARNING 'canceling wait for synchronous replication' USING ERRCODE = '01000';
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER warn_at_commit AFTER UPDATE ON provd.fence DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION provd.warn_at_commit();
+"""
+STANDBY_AGAIN = """
+CREATE OR REPLACE FUNCTION provd.warn_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    return make_world(partitions=2).start()
+
+
+@pytest.fixture(autouse=True)
+def contract_holds_after_each(world):
+    yield
+    world.check()
+
+
+@pytest.fixture
+def rival(world):
+    """A cursor of a session of its own, in a transaction."""
+    with contextlib.closing(world.database.connect()) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def create(world):
+    return make_event("CreateAccount", {"address": world.name()})
+
+
+def address_of(event):
+    return event["payload"]["CreateAccount"]["address"]
+
+
+def comment(address, text):
+    return make_event("UpdateAccount", {"ref": {"address": address}, "fields": ["comment"], "comment": text})
+
+
+def wait_for_lane_at_lock(world):
+    """The lane waits for what the rival holds."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'provd' AND wait_event_type = 'Lock'"
+    )
+    wait_until(lambda: world.database.value(waiting) == 1, what="the lane waits for a lock")
+
+
+def lost_races(world):
+    return world.worker.metric("provd_pg_lost_races_total")
+
+
+def test_a_row_that_changed_meanwhile_is_loaded_again(world, rival):
+    """Neither change is lost: the batch is planned again over the row as it is now."""
+    made = create(world)
+    world.ask([made], partition=0)
+    before = lost_races(world)
+    rival.execute(
+        "UPDATE provd.account SET department = 'sales', version = version + 1, revision = revision + 1 WHERE address = %s",
+        (address_of(made),),
+    )
+    (source,) = world.send([comment(address_of(made), "ours")], partition=0)
+    wait_for_lane_at_lock(world)
+    rival.connection.commit()
+    (result,) = world.answers([source])
+    assert (result["status"], result["version_before"], result["version_after"]) == ("APPLIED", 2, 3)
+    row = world.database.rows("SELECT department, comment FROM provd.account WHERE address = %s", address_of(made))
+    assert row == [("sales", "ours")] and lost_races(world) > before
+
+
+def test_a_batch_that_keeps_losing_locks_its_rows_first(world):
+    """However often others are faster: in the end nobody else is let in."""
+    made = create(world)
+    world.ask([made], partition=0)
+    world.database.rows(ONLY_LOCKED)
+    (result,) = world.ask([comment(address_of(made), "at last")], partition=0)
+    world.database.rows("DROP FUNCTION provd.only_locked CASCADE")
+    assert result["status"] == "APPLIED"
+
+
+def test_what_is_committed_while_a_batch_waits_for_its_fence_is_seen_at_once(world, rival):
+    """The ledger and the rows are read behind the lock, not before it: no race is lost, nothing is done twice."""
+    forged, made = create(world), create(world)
+    world.ask([made], partition=0)
+    rival.execute("SELECT fence_id FROM provd.fence WHERE topic = %s ORDER BY partition FOR UPDATE", (world.topics.events,))
+    fence = rival.fetchall()[1][0]
+    before = lost_races(world)
+    sources = world.send([forged, comment(address_of(made), "ours")], partition=0)
+    wait_for_lane_at_lock(world)
+    rival.execute(
+        "INSERT INTO provd.event_ledger (event_id, fence_id, kafka_offset, status, payload_hash, result, change_count,"
+        " applied_at) VALUES (%s, %s, 1000000, 0, decode(repeat('00', 16), 'hex'), '', 0, now())",
+        (forged["event_id"], fence),
+    )
+    rival.execute("UPDATE provd.account SET revision = revision + 1 WHERE address = %s", (address_of(made),))
+    rival.connection.commit()
+    refused, applied = world.answers(sources)
+    assert (refused["status"], refused["code"]) == ("REJECTED", "ID_REUSED") and applied["status"] == "APPLIED"
+    assert lost_races(world) == before
+    world.database.rows("DELETE FROM provd.event_ledger WHERE kafka_offset = 1000000")
+
+
+def test_rows_are_written_in_the_order_of_their_keys(world, rival):
+    """Two lanes that write the same accounts wait for each other in turn, instead of dying of a deadlock."""
+    made = [create(world), create(world)]
+    results = world.ask(made, partition=0)
+    first, last = sorted(zip([result["account_uuid"] for result in results], map(address_of, made)))
+    world.worker.stop()  # so that both events come in one batch
+    sources = world.send([comment(last[1], "sent first"), comment(first[1], "sent last")], partition=0)
+    rival.execute("SELECT FROM provd.account WHERE uuid = %s FOR UPDATE", (last[0],))
+    world.worker.start(wait=False)
+    wait_for_lane_at_lock(world)
+    with contextlib.closing(world.database.connect()) as third, third.cursor() as cursor:
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            cursor.execute("SELECT FROM provd.account WHERE uuid = %s FOR UPDATE NOWAIT", (first[0],))
+    rival.connection.rollback()
+    assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
+
+
+def test_nothing_is_published_before_a_standby_has_it(world):
+    """Committed here, and nowhere else: a failover would take back what readers were told."""
+    world.database.rows(NO_STANDBY)
+    made = create(world)
+    (source,) = world.send([made], partition=0)
+    here = "SELECT count(*) FROM provd.account WHERE address = %s"
+    wait_until(lambda: world.database.value(here, address_of(made)) == 1, what="committed")
+    stays_true(lambda: world.outputs.wait_for([source], 0.2), for_s=1.0, what="nothing is published")
+    world.database.rows(STANDBY_AGAIN)
+    (result,) = world.answers([source])
+    assert result["status"] == "APPLIED"
+    world.database.rows("DROP FUNCTION provd.warn_at_commit CASCADE")
+
+
+def test_a_domain_cannot_go_while_an_account_is_made_in_it(world, rival):
+    """The account waits for whoever is deleting its domain, and finds none."""
+    world.ask([make_event("CreateDomain", {"domain": "going.example"})], partition=0)
+    rival.execute("SELECT FROM provd.domain WHERE name = 'going.example' FOR UPDATE")
+    (source,) = world.send([make_event("CreateAccount", {"address": "late@going.example"})], partition=0)
+    wait_for_lane_at_lock(world)
+    rival.execute("DELETE FROM provd.domain WHERE name = 'going.example'")
+    rival.execute("UPDATE provd.context SET domain_count = domain_count - 1, revision = revision + 1")
+    rival.connection.commit()
+    (result,) = world.answers([source])
+    assert (result["status"], result["code"]) == ("REJECTED", "NO_SUCH_DOMAIN")

@@ -1,0 +1,123 @@
+"""The two transactions as others see them: results, changes and offsets appear together, once, and of the owner only."""
+import os
+import signal
+
+import pytest
+from confluent_kafka import Producer
+
+from support.avro_schema import versions
+from support.events import event_record, make_event, single_object
+from support.waiting import wait_until
+
+SLOW_S = 9  # longer than the group waits for a member that does not poll
+POLL_LIMIT = {"kafka.consumer.max.poll.interval.ms": 6000}
+
+
+def create(world):
+    return make_event("CreateAccount", {"address": world.name()})
+
+
+def accounts(world):
+    return world.database.value("SELECT count(*) FROM provd.account")
+
+
+def committed(world):
+    return world.kafka.committed(world.topics.group, world.topics.events).get(0)
+
+
+def stop_lane_at(world, point):
+    """The next batch stands still there. Returns the process id of the lane."""
+    hits = int(world.worker.metric("provd_batch_events_count"))
+    world.worker.set_failpoints(f"{point}=stop:{hits + 1}")
+    return world.worker.lane_pids()[0]
+
+
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    return make_world(partitions=1).start()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def contract_holds_at_the_end(world):
+    yield
+    world.check()
+
+
+def test_results_and_offsets_appear_together(world):
+    lane = stop_lane_at(world, "before_kafka_commit")
+    sources = world.send([create(world)])
+    wait_until(lambda: is_stopped(lane), what="the lane stands before its commit")
+    assert world.outputs.wait_for(sources, 1.0), "nothing is seen before the commit"
+    os.kill(lane, signal.SIGCONT)
+    (result,) = world.answers(sources)
+    assert result["status"] == "APPLIED"
+    wait_until(lambda: committed(world) == sources[0][1] + 1, 5, "the offset comes with the result")
+
+
+def test_what_a_sender_has_aborted_did_not_happen(world):
+    producer = Producer({"bootstrap.servers": world.stack.brokers, "transactional.id": world.topics.prefix + ".fickle"})
+    producer.init_transactions(30)
+    before = accounts(world)
+    producer.begin_transaction()
+    producer.produce(world.topics.events, **event_record(create(world), partition=0))
+    producer.flush(30)
+    producer.abort_transaction(30)
+    (marker,) = world.ask([create(world)])
+    assert marker["status"] == "APPLIED" and accounts(world) == before + 1
+
+
+def test_what_was_a_dead_letter_stays_one(world):
+    """Its schema turns up between the two commits: what was decided is published, not what would be decided now."""
+    oldest = versions("ProvisioningEvent")[0]
+    (file,) = [path for path in world.schemas.glob("*.avsc") if path.read_text(encoding="utf-8") == oldest.text]
+    hidden = file.rename(file.with_suffix(".hidden"))
+    world.worker.stop()
+    world.worker.start()
+    before = accounts(world)
+    lane = stop_lane_at(world, "after_commit")
+    sources = world.send([event_record(create(world), single_object, oldest), create(world)])
+    wait_until(lambda: is_stopped(lane), what="the lane stands between the two commits")
+    hidden.rename(file)
+    world.worker.set_failpoints("")
+    os.kill(lane, signal.SIGKILL)
+    letter, neighbour = world.answers(sources)
+    assert (letter.stage, letter.code) == ("SCHEMA", "UNKNOWN_SCHEMA") and neighbour["status"] == "APPLIED"
+    assert accounts(world) == before + 1
+
+
+def test_every_batch_writes_its_fence_also_when_all_of_it_is_known(world):
+    """Only a writing commit waits for a standby, and shows a worker that lost its partition."""
+    world.settle()
+    world.worker.stop()
+    end = world.fences()[0]["next_offset"]
+    world.set_offsets({0: end - 2})
+    world.database.rows(
+        "CREATE TABLE provd.fence_write (by text, epoch int8);"
+        " CREATE FUNCTION provd.note_write() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO provd.fence_write VALUES (CASE WHEN NEW.owner_epoch > OLD.owner_epoch THEN 'assignment'"
+        " WHEN NEW.updated_at > OLD.updated_at THEN 'batch' ELSE 'note' END, NEW.owner_epoch); RETURN NULL; END $$;"
+        " CREATE TRIGGER note_write AFTER UPDATE ON provd.fence FOR EACH ROW EXECUTE FUNCTION provd.note_write()"
+    )
+    world.worker.start()
+    wait_until(lambda: committed(world) == end, what="read again")
+    writes = world.database.rows("SELECT by FROM provd.fence_write")
+    assert ("assignment",) in writes and ("batch",) in writes
+
+
+def test_a_member_that_the_group_has_dropped_publishes_nothing(make_world):
+    """It thinks too long between its two commits; its partition goes to another one, who publishes the batch."""
+    world = make_world(partitions=1, settings=POLL_LIMIT).start()
+    other = world.make_worker()
+    hits = int(world.worker.metric("provd_batch_events_count"))
+    world.worker.set_failpoints(f"before_send_offsets=sleep-{SLOW_S * 1000}:{hits + 1}")
+    sources = world.send([create(world) for _ in range(3)])
+    wait_until(lambda: accounts(world) == 3, what="committed in the database")
+    other.start(wait=False)
+    world.answers(sources)
+    wait_until(lambda: "has moved on" in world.worker.log_text(), what="the slow one notices")
+    world.check()

@@ -1,0 +1,168 @@
+/* The stages consume and publish against a real broker: what no end-to-end test can bring about at
+ * will. */
+#include "kafka_live.h"
+
+#include "base/counters.h"
+#include "stage/consume.h"
+#include "stage/publish.h"
+
+enum { RECORDS = 3, RECORDS_MAX = 100, IDLE_MS = 200 };
+
+static struct counters counters;
+
+/* A lane's consuming half over partition 0. What it shares with the other half lives as long as a
+ * test. */
+struct half {
+    struct hooks hooks;
+    struct partition partition;
+    struct assignment assignment;
+    struct consume consume;
+    struct batch batch;
+};
+
+static void half_open(struct half *half)
+{
+    *half = (struct half){.partition = {.partition = 0}};
+    half->assignment = (struct assignment){.partitions = &half->partition, .count = 1};
+    options.dlq_topic = results;
+    batch_init(&half->batch, RECORDS_MAX, 16 << 20);
+    half->consume = (struct consume){.consumer = open_consumer(&options, &half->hooks),
+                                     .assignment = &half->assignment,
+                                     .topic = text_from(events),
+                                     .bytes_max = 1 << 20,
+                                     .wait_ms_max = IDLE_MS,
+                                     .counters = &counters};
+}
+
+static void half_close(struct half *half)
+{
+    consume_close(&half->consume);
+    batch_close(&half->batch);
+    kafka_consumer_close(half->consume.consumer);
+}
+
+/* Consumes until there is a batch, or for `limit_ms`. */
+static void take_batch(struct half *half, int limit_ms)
+{
+    int64_t deadline_us = deadline_in_ms(limit_ms);
+    struct error err = {0};
+
+    while (half->batch.count == 0 && !deadline_passed(deadline_us)) {
+        if (consume_run(&half->consume, &half->batch, IDLE_MS, &err) == STATUS_FATAL) {
+            fail_msg("%s", err.message);
+        }
+    }
+}
+
+/* --- consume -----------------------------------------------------------------------------------
+ */
+
+static void what_was_read_before_is_not_taken_again(void **state)
+{
+    struct half half;
+
+    (void)state;
+    NEED_BROKER();
+    send_events(0, RECORDS);
+    half_open(&half);
+    half.partition.next_offset = RECORDS - 1; /* the hook has Kafka begin at 0 */
+    take_batch(&half, WAIT_MS);
+    assert_int_equal(half.batch.count, 1);
+    assert_int_equal(half.batch.records[0].offset, RECORDS - 1);
+    assert_non_null(half.batch.group);
+    half_close(&half);
+}
+
+static void a_halted_partition_gives_nothing(void **state)
+{
+    struct half half;
+
+    (void)state;
+    NEED_BROKER();
+    send_events(0, RECORDS);
+    half_open(&half);
+    half.partition.is_halted = true;
+    wait_assigned(half.consume.consumer, &half.hooks, 1);
+    take_batch(&half, 3000);
+    assert_int_equal(half.batch.count, 0);
+    half_close(&half);
+}
+
+/* --- publish: a commit in doubt ----------------------------------------------------------------
+ */
+
+/* A batch of RECORDS events with a result for each. */
+static void take_answered_batch(struct half *half, struct publish *publish)
+{
+    send_events(0, RECORDS);
+    half_open(half);
+    take_batch(half, WAIT_MS);
+    assert_int_equal(half->batch.count, RECORDS);
+    half->batch.deaths = ARENA_ARRAY(&half->batch.arena, struct death *, RECORDS);
+    half->batch.outputs = ARENA_ARRAY(&half->batch.arena, struct output, RECORDS);
+    for (int i = 0; i < RECORDS; i++) {
+        half->batch.outputs[i].result = TEXT("a result");
+    }
+    *publish = (struct publish){.options = &options,
+                                .consumer = half->consume.consumer,
+                                .counters = &counters,
+                                .worker = TEXT("unit"),
+                                .request_timeout_ms = WAIT_MS,
+                                .output_bytes_max = options.output_bytes_max};
+}
+
+static void finish(struct publish *publish, struct half *half)
+{
+    struct error err = {0};
+
+    if (publish_finish(publish, &half->batch, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_false(publish->is_in_doubt);
+    wait_records(results, PARTITIONS, RECORDS);
+    assert_int_equal(committed_offset(0), RECORDS);
+    assert_int_equal(half->partition.published_upto, RECORDS);
+}
+
+static void a_commit_in_doubt_that_took_place_is_not_repeated(void **state)
+{
+    struct half half;
+    struct publish publish;
+
+    (void)state;
+    NEED_BROKER();
+    take_answered_batch(&half, &publish);
+    finish(&publish, &half);
+    publish_close(&publish);
+    half.partition.published_upto = 0;
+    publish.is_in_doubt = true;
+    finish(&publish, &half);
+    publish_close(&publish);
+    half_close(&half);
+}
+
+static void a_commit_in_doubt_that_did_not_take_place_is_repeated(void **state)
+{
+    struct half half;
+    struct publish publish;
+
+    (void)state;
+    NEED_BROKER();
+    take_answered_batch(&half, &publish);
+    publish.is_in_doubt = true;
+    finish(&publish, &half);
+    publish_close(&publish);
+    half_close(&half);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        live(what_was_read_before_is_not_taken_again),
+        live(a_halted_partition_gives_nothing),
+        live(a_commit_in_doubt_that_took_place_is_not_repeated),
+        live(a_commit_in_doubt_that_did_not_take_place_is_repeated),
+    };
+
+    return cmocka_run_group_tests_name("stages_live", tests, NULL, NULL);
+}
