@@ -154,7 +154,7 @@ def test_what_was_published_is_noted_by_the_owner_only(sessions):
 def test_a_new_owner_has_a_new_epoch(sessions):
     session = sessions[0]
     fence = fence_ids(session)[0]
-    arguments = f"{fence}, 'group', 10, 5, false, now(), 7, {HASH}"
+    arguments = f"{fence}, 'group', 10, 5, false, now(), 7, {HASH}, 0"
     ((first,),) = run(session, "own_fence", arguments)
     session.execute(f"EXECUTE own_fence ({arguments})")
     assert session.fetchone()[0] == first + 1
@@ -164,7 +164,7 @@ def test_a_permission_is_used_once(sessions):
     session = sessions[0]
     fence = fence_ids(session)[0]
     session.execute("RESET ROLE")
-    arguments = f"{fence}, 'group', 10, 5, %s, now(), 7, {HASH}"
+    arguments = f"{fence}, 'group', 10, 5, %s, now(), 7, {HASH}, 0"
     give = "UPDATE provd.fence SET permission = 'accept', permission_reason = 'r', permission_by = 'me' WHERE fence_id = %s"
     look = "SELECT permission, permission_reason, permission_by FROM provd.fence WHERE fence_id = %s"
     session.execute(give, (fence,))
