@@ -55,7 +55,7 @@ struct config_kafka {
 
 struct config_database {
     const char *url, *password;
-    int64_t connect_timeout_ms, statement_timeout_ms, commit_timeout_ms;
+    int64_t connect_timeout_ms, statement_timeout_ms, commit_timeout_ms, fanout_timeout_ms;
 };
 
 struct config_registry {

@@ -87,6 +87,7 @@ static void set_postgres(struct lane *lane, const struct config *config, int ind
         .connect_timeout_ms = config->database.connect_timeout_ms,
         .statement_timeout_ms = config->database.statement_timeout_ms,
         .commit_timeout_ms = config->database.commit_timeout_ms,
+        .progress_us = &lane->counters->progress_us,
         .statements = apply_statements,
     };
 }
@@ -111,6 +112,7 @@ static void set_stages(struct lane *lane, const struct config *config)
         .postgres_options = &lane->postgres_options,
         .policy = &lane->policy,
         .maker = &lane->maker,
+        .fanout_timeout_ms = config->database.fanout_timeout_ms,
         .counters = lane->counters,
     };
     lane->publish = (struct publish){

@@ -1,4 +1,6 @@
 """Events that reach every account of a domain: one event, one statement, one result, however many accounts."""
+import pytest
+
 from support.events import make_event
 from support.provd import binary
 from support.waiting import wait_until
@@ -141,6 +143,49 @@ def test_a_lane_killed_inside_a_fan_out_loses_and_doubles_nothing(world):
     (answer,) = world.answers(sources, limit_s=120)
     assert (answer["status"], answer["items_applied"]) == ("APPLIED", 20_000)
     assert quotas(world, "killed.example.org") == [(11 * MIB, 2, 20_000)]
+
+
+SLOW = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
+CREATE TRIGGER dawdle BEFORE UPDATE ON provd.account FOR EACH ROW EXECUTE FUNCTION dawdle();
+GRANT EXECUTE ON FUNCTION dawdle() TO provd_writer;
+"""
+
+
+@pytest.fixture(scope="module")
+def slow_world(make_world):
+    """Each row takes 10 ms to write: 250 of them are longer than a statement of another kind may take."""
+    settings = {"database.statement_timeout": "1500ms", "database.fanout_timeout": "20s"}
+    world = make_world(settings=settings, partitions=1).start()
+    fill(world, "slow.example.org", FEW)
+    world.database.rows(SLOW + "SELECT 1")
+    return world
+
+
+def slow_quota(mebibytes):
+    return in_context("slow.example.org", domain_event("SetQuota", "slow.example.org", bytes=mebibytes * MIB))
+
+
+def test_a_fan_out_may_take_longer_than_other_statements(slow_world):
+    (answer,) = slow_world.ask([slow_quota(2)])
+    assert (answer["status"], answer["items_applied"]) == ("APPLIED", FEW)
+
+
+def test_a_fan_out_that_never_ends_in_time_is_buried_and_its_neighbours_are_not(slow_world):
+    world = slow_world
+    world.worker.stop()
+    world.worker.write_settings(database__fanout_timeout="1s")
+    around = [make_event("CreateAccount", {"address": f"{name}@slow.example.org"}, context="of-slow.example.org")
+              for name in ("before", "behind")]  # fmt: skip
+    sources = world.send([around[0], slow_quota(3), around[1]])
+    world.worker.start()
+    before, buried, behind = world.answers(sources)
+    assert (before["status"], behind["status"]) == ("APPLIED", "APPLIED")
+    assert (buried.stage, buried.code) == ("APPLY", "STORAGE_REFUSED")
+    assert "database.fanout_timeout" in buried.message
+    world.settle()
+    world.database.rows("DELETE FROM provd.account WHERE created_by IS NULL RETURNING 1")
+    world.check()
 
 
 def test_the_contract_holds(world):

@@ -415,6 +415,44 @@ static void a_plan_made_for_an_empty_table_does_not_scan_the_full_one(void **sta
     postgres_close(admin);
 }
 
+static void a_transaction_may_have_a_timeout_of_its_own(void **state)
+{
+    struct postgres *pg = open_with_timeout(300);
+    struct error err;
+
+    (void)state;
+    test_command(pg, "BEGIN");
+    assert_int_equal(postgres_set_timeout(pg, 20000, &err), STATUS_OK);
+    test_command(pg, "SELECT pg_sleep(0.5)");
+    assert_int_equal(postgres_set_timeout(pg, 0, &err), STATUS_OK);
+    assert_int_equal(postgres_command(pg, "SELECT pg_sleep(20)", &err), STATUS_RETRY);
+    assert_string_equal(err.code, "57014");
+    assert_int_equal(postgres_rollback(pg, &err), STATUS_OK);
+
+    test_command(pg, "BEGIN");
+    assert_int_equal(postgres_set_timeout(pg, 20000, &err), STATUS_OK);
+    assert_int_equal(postgres_rollback(pg, &err), STATUS_OK);
+    assert_int_equal(postgres_command(pg, "SELECT pg_sleep(20)", &err), STATUS_RETRY);
+    assert_string_equal(err.code, "57014");
+    postgres_close(pg);
+}
+
+static void who_watches_is_told_that_a_long_statement_is_waited_for(void **state)
+{
+    struct postgres_options options = test_options(statements);
+    _Atomic int64_t progress_us = 0;
+    struct postgres *pg;
+
+    (void)state;
+    test_database_url();
+    options.progress_us = &progress_us;
+    pg = test_open_with(&options);
+    int64_t started_us = clock_monotonic_us();
+    test_command(pg, "SELECT pg_sleep(1.3)");
+    assert_true(progress_us >= started_us + 900 * 1000);
+    postgres_close(pg);
+}
+
 static int create(void **state)
 {
     int failed = test_database_create(state);
@@ -444,6 +482,8 @@ int main(void)
         cmocka_unit_test(a_deadlock_is_retried),
         cmocka_unit_test(a_server_that_became_read_only_is_left_for_another),
         cmocka_unit_test(a_plan_made_for_an_empty_table_does_not_scan_the_full_one),
+        cmocka_unit_test(a_transaction_may_have_a_timeout_of_its_own),
+        cmocka_unit_test(who_watches_is_told_that_a_long_statement_is_waited_for),
         cmocka_unit_test(a_table_that_changed_under_a_statement_asks_for_a_new_connection),
     };
     return cmocka_run_group_tests(tests, create, test_database_drop);

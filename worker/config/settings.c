@@ -126,6 +126,11 @@ const struct setting settings[] = {
               "The patience for a connection, all hosts of the URL together.")},
     {DURATION("database.statement_timeout", database.statement_timeout_ms, "30s", 100, HOURS(1),
               "The patience for one statement; then the batch runs again.")},
+    {DURATION("database.fanout_timeout", database.fanout_timeout_ms, "4m", SECONDS(1), HOURS(4),
+              "The patience for a statement that changes all accounts of a domain. When it was not "
+              "enough three times in a row, the event becomes a dead letter (STORAGE_REFUSED). A "
+              "lane that is busy for more than 5 minutes is given up by its group, and its "
+              "partitions go to another one; nothing is lost by that.")},
     {DURATION("database.commit_timeout", database.commit_timeout_ms, "30s", 100, HOURS(1),
               "The patience for COMMIT, which may wait for a standby; then the connection is given "
               "up and the ledger says what happened.")},

@@ -19,6 +19,7 @@ const char apply_stale[] = "STALE";
 enum {
     LOST_RACES_BEFORE_LOCKS = 3, /* then rows are loaded with locks */
     LOST_RACES_MAX = 10,
+    SLOW_TRIES_MAX = 3, /* of a fan-out that does not end within its timeout */
 };
 
 #define STATEMENT(file)                                                                            \
@@ -160,9 +161,10 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
     for (size_t i = from; i < to && status == STATUS_OK; i++) {
         if (t->batch->events[i] && t->batch->outcomes[i].fanout) {
             const struct output_source source = output_source_of(t, i);
-            status =
-                fanout_run(t->pg, t->maker, &source, t->batch->events[i], &t->batch->outcomes[i],
-                           &t->fences[t->batch->records[i].source], t->arena, t->err);
+            status = fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source,
+                                t->batch->events[i], &t->batch->outcomes[i],
+                                &t->fences[t->batch->records[i].source], t->arena, t->err);
+            t->apply->slow_at = i;
         }
         if (status == STATUS_OK)
             status = output_make(t, i);
@@ -349,6 +351,7 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
         status = transact(apply, batch, from, to, err);
         if (status == STATUS_OK) {
             counter_add(&apply->counters->pg_committed, 1);
+            apply->slow_tries = 0;
             return STATUS_OK;
         }
         count_failure(apply->counters, err);
@@ -364,8 +367,8 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
     }
 }
 
-/* The database refuses the record: it becomes a dead letter, and its fence moves on. */
-static enum status bury(struct apply *apply, struct batch *batch, size_t i, struct error *err)
+/* The database refuses the record: it becomes a dead letter. */
+static void bury(struct batch *batch, size_t i, const struct error *err)
 {
     struct death *death = ARENA_NEW(&batch->arena, struct death);
     *death = (struct death){
@@ -378,7 +381,16 @@ static enum status bury(struct apply *apply, struct batch *batch, size_t i, stru
         memcpy(death->value_hash, batch->events[i]->payload_hash, PAYLOAD_HASH_LEN);
     batch->deaths[i] = death;
     batch->events[i] = NULL;
-    return transact_until_won(apply, batch, i, i + 1, err);
+}
+
+/* A fan-out that takes too long is tried again by the lane, with its back-off, and given up in the
+ * end: it would hold up its partition for ever. */
+static bool is_slow_for_good(struct apply *apply, const struct error *err)
+{
+    if (strcmp(err->code, fanout_too_slow) != 0)
+        return false;
+    apply->slow_tries++;
+    return apply->slow_tries >= SLOW_TRIES_MAX;
 }
 
 /* Halves a range that the database refuses until the culprit is alone. */
@@ -386,15 +398,22 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
                           struct error *err)
 {
     enum status status = transact_until_won(apply, batch, from, to, err);
+    if (status != STATUS_OK && is_slow_for_good(apply, err)) {
+        bury(batch, apply->slow_at, err);
+        return unroll(apply, batch, from, to, err);
+    }
     bool blames_event = status != STATUS_OK && (postgres_blames_event(err) || lost_race(err));
     if (status == STATUS_OK || !blames_event)
         return status;
     /* A unique conflict of one event that comes back after every reload is no race: the key belongs
      * to a row that the event does not name, e.g. one made by the same id before the ledger was
      * pruned. */
-    if (to - from == 1)
-        return postgres_blames_event(err) || postgres_lost_race(err) ? bury(apply, batch, from, err)
-                                                                     : STATUS_RETRY;
+    if (to - from == 1) {
+        if (!postgres_blames_event(err) && !postgres_lost_race(err))
+            return STATUS_RETRY;
+        bury(batch, from, err);
+        return transact_until_won(apply, batch, from, to, err);
+    }
     if (to - from == batch->count) {
         counter_add(&apply->counters->pg_unrolled_batches, 1);
         log_event(LOG_WARNING, "the database refuses a batch; unrolling it",

@@ -23,6 +23,9 @@ struct apply {
     struct id_supplies ids;
     int lost_races;  /* in a row, for the same batch */
     size_t stale_at; /* after apply_stale: the record whose comparison is out of date */
+    int64_t fanout_timeout_ms;
+    size_t slow_at; /* after fanout_too_slow: the record */
+    int slow_tries; /* in a row */
 };
 
 /* The statements to prepare at connect. */

@@ -9,6 +9,8 @@
 #include "wire/postgres.h"
 #include "wire/rows.h"
 
+const char fanout_too_slow[] = "FANOUT_TIMEOUT";
+
 /* The state of one fan-out. */
 struct running {
     struct postgres *pg;
@@ -186,7 +188,32 @@ static void append_summary(struct running *run)
     outcome->changes = changes;
 }
 
-enum status fanout_run(struct postgres *pg, struct output_maker *maker,
+static enum status do_both(struct running *run)
+{
+    enum status status = write_audit(run);
+    if (status == STATUS_OK && !run->fanout->is_dry_run && run->outcome->items.applied)
+        status = run_update(run);
+    return status;
+}
+
+/* Its statements take as long as the domain is large: they have a timeout of their own. One that
+ * was cancelled is told apart, since it will not do better when it is simply tried again. */
+static enum status run_patiently(struct running *run, int64_t timeout_ms)
+{
+    enum status status = postgres_set_timeout(run->pg, timeout_ms, run->err);
+    if (status == STATUS_OK)
+        status = do_both(run);
+    if (status == STATUS_OK)
+        return postgres_set_timeout(run->pg, 0, run->err);
+    if (strcmp(run->err->code, "57014") == 0)
+        return error_set(run->err, status, fanout_too_slow,
+                         "a change of all accounts of a domain took longer than "
+                         "database.fanout_timeout (%" PRId64 " ms)",
+                         timeout_ms);
+    return status;
+}
+
+enum status fanout_run(struct postgres *pg, struct output_maker *maker, int64_t timeout_ms,
                        const struct output_source *source, const struct event *event,
                        struct outcome *outcome, struct fence_state *fence, struct arena *arena,
                        struct error *err)
@@ -203,9 +230,7 @@ enum status fanout_run(struct postgres *pg, struct output_maker *maker,
         .err = err,
         .seq_first = fence->chain_seq + 1,
     };
-    enum status status = write_audit(&run);
-    if (status == STATUS_OK && !run.fanout->is_dry_run && outcome->items.applied)
-        status = run_update(&run);
+    enum status status = run_patiently(&run, timeout_ms);
     if (status == STATUS_OK && outcome->items.applied)
         append_summary(&run);
     bool nothing = outcome->items.applied == 0 && outcome->change_count == 0;

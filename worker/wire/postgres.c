@@ -2,6 +2,8 @@
 #include "wire/postgres_handle.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +282,20 @@ enum status postgres_command(struct postgres *pg, const char *sql, struct error 
     return run_command(pg, sql, statement_deadline_ms(pg), NULL, err);
 }
 
+enum status postgres_set_timeout(struct postgres *pg, int64_t statement_timeout_ms,
+                                 struct error *err)
+{
+    char sql[64];
+    int64_t timeout_ms = statement_timeout_ms ? statement_timeout_ms : pg->session_timeout_ms;
+
+    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %" PRId64, timeout_ms);
+    enum status status = postgres_command(pg, sql, err);
+    if (status == STATUS_OK) {
+        pg->statement_timeout_ms = timeout_ms;
+    }
+    return status;
+}
+
 enum status postgres_query(struct postgres *pg, const char *sql, const struct param *params,
                            int param_count, struct result **ret_result, struct error *err)
 {
@@ -340,6 +356,7 @@ bool postgres_commit_not_durable(struct postgres *pg)
 
 enum status postgres_rollback(struct postgres *pg, struct error *err)
 {
+    pg->statement_timeout_ms = pg->session_timeout_ms;
     postgres_deadline_in(pg, statement_deadline_ms(pg));
     if (pg->copy.active) {
         postgres_copy_abort(pg);

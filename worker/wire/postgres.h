@@ -44,6 +44,7 @@ struct postgres_options {
         connect_timeout_ms; /* for all hosts together; each gets its share. DNS is not covered */
     int64_t statement_timeout_ms; /* set on the session; our own deadline is this and a margin */
     int64_t commit_timeout_ms;    /* our deadline for COMMIT */
+    _Atomic int64_t *progress_us; /* told the monotonic time while waiting, each second; or NULL */
     const struct statement *statements; /* prepared at connect; ended by a NULL name; must outlive
                                            the connection. NULL: none */
 };
@@ -128,6 +129,10 @@ enum status postgres_drain(struct postgres *pg, struct error *err);
 
 /* A plain text command without parameters (BEGIN, SET ..), outside pipeline mode, waited for. */
 enum status postgres_command(struct postgres *pg, const char *sql, struct error *err);
+/* Another timeout for the statements of the open transaction, until it ends or 0 is set: the
+ * session's own. */
+enum status postgres_set_timeout(struct postgres *pg, int64_t statement_timeout_ms,
+                                 struct error *err);
 /* The same with rows: one statement, text SQL, binary results. */
 enum status postgres_query(struct postgres *pg, const char *sql, const struct param *params,
                            int param_count, struct result **ret_result, struct error *err);

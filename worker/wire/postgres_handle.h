@@ -29,8 +29,10 @@ struct prepared {
 
 struct postgres {
     PGconn *conn;
-    int64_t statement_timeout_ms;
+    int64_t statement_timeout_ms; /* of the present transaction */
+    int64_t session_timeout_ms;   /* of the others */
     int64_t commit_timeout_ms;
+    _Atomic int64_t *progress_us;
     const struct statement *statements;
     int statement_count;
     struct prepared *prepared; /* one for each */

@@ -196,7 +196,8 @@ static struct postgres *allocate(const struct postgres_options *options)
     if (!pg) {
         return NULL;
     }
-    pg->statement_timeout_ms = options->statement_timeout_ms;
+    pg->statement_timeout_ms = pg->session_timeout_ms = options->statement_timeout_ms;
+    pg->progress_us = options->progress_us;
     pg->commit_timeout_ms = options->commit_timeout_ms;
     pg->statements = options->statements;
     if (!count_statements(pg)) {

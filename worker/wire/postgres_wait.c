@@ -5,10 +5,27 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 
 void postgres_deadline_in(struct postgres *pg, int64_t duration_ms)
 {
     pg->deadline_us = deadline_in_ms(duration_ms);
+}
+
+/* Whoever watches this process is told that it waits and does not hang: it has a deadline. */
+static int wait_ready(const struct postgres *pg, struct pollfd *fd)
+{
+    enum { TELL_MS = 1000 };
+    int left_ms, ready;
+
+    do {
+        left_ms = deadline_left_ms(pg->deadline_us);
+        if (pg->progress_us) {
+            atomic_store(pg->progress_us, clock_monotonic_us());
+        }
+        ready = poll(fd, 1, left_ms < TELL_MS ? left_ms : TELL_MS);
+    } while (ready == 0 && left_ms > TELL_MS);
+    return ready;
 }
 
 /* Waits for input (always) and room for output (if asked) and takes the input in. The socket is
@@ -16,7 +33,7 @@ void postgres_deadline_in(struct postgres *pg, int64_t duration_ms)
 static enum status wait_once(struct postgres *pg, bool output, const char *what, struct error *err)
 {
     struct pollfd fd = {PQsocket(pg->conn), (short)(POLLIN | (output ? POLLOUT : 0)), 0};
-    int ready = poll(&fd, 1, deadline_left_ms(pg->deadline_us));
+    int ready = wait_ready(pg, &fd);
 
     if (ready < 0 && errno == EINTR) {
         return STATUS_OK;
