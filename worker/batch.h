@@ -85,8 +85,10 @@ struct output {
 
 struct batch {
     struct arena arena;
-    size_t count; /* records */
-    size_t count_max;
+    size_t count;       /* records */
+    size_t count_max;   /* at present; see batch_shrink */
+    size_t count_limit; /* as configured */
+    size_t lives_since_shrunk;
     size_t bytes;
     int64_t started_us; /* monotonic, when its first record came */
     int64_t now_us;     /* wall clock of the batch: applied_at of all its results */
@@ -111,6 +113,9 @@ extern const char batch_lost[];
 void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max);
 /* Gives messages and metadata back and forgets everything; ready for the next records. */
 void batch_reset(struct batch *batch);
+/* Half as many records from now on, since these needed more memory than there is. It takes more
+ * again, twice as many after each hundred batches, up to its limit. */
+void batch_shrink(struct batch *batch);
 void batch_close(struct batch *batch);
 /* The source that a record belongs to. */
 struct batch_source *batch_source(const struct batch *batch, size_t record);

@@ -289,7 +289,7 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
     apply_close(&lane->apply);
     for (int i = 0; i < 2; i++) {
         struct batch *batch = &lane->batches[i];
-        batch->count_max = batch->count_max > 1 ? batch->count_max / 2 : 1;
+        batch_shrink(batch);
         batch_reset(batch);
     }
     lane->in_flight = NULL;
