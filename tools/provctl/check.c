@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "configuration.h"
+#include "wire/certificate.h"
 #include "wire/crypto.h"
 
 static int run(struct invocation *invocation);
@@ -59,6 +60,19 @@ void check_found(struct check *check, const char *what, enum verdict verdict, co
     found = text_vformat(check->invocation->arena, format, args);
     va_end(args);
     check_find(check, what, verdict, found.data, advice);
+}
+
+void check_unreachable(struct check *check, const char *what, const struct error *err,
+                       const char *otherwise)
+{
+    const char *advice = certificate_advice(err->message);
+    const char *at = advice ? strstr(err->message, advice) : NULL;
+    size_t len = at ? (size_t)(at - err->message) : strlen(err->message);
+
+    while (at && len > 0 && strchr("; ", err->message[len - 1]))
+        len--;
+    check_found(check, what, VERDICT_FAILED, advice ? advice : otherwise, "%.*s", (int)len,
+                err->message);
 }
 
 static void check_settings(struct check *check)

@@ -18,6 +18,11 @@ void check_find(struct check *check, const char *what, enum verdict verdict, con
 void check_found(struct check *check, const char *what, enum verdict verdict, const char *advice,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* A far end that cannot be reached: what the error says and, apart from it, what it says to do
+ * about a certificate; `otherwise` is the advice for all else. */
+void check_unreachable(struct check *check, const char *what, const struct error *err,
+                       const char *otherwise);
+
 void check_kafka(struct check *check);    /* check_kafka.c */
 void check_database(struct check *check); /* check_database.c */
 void check_registry(struct check *check); /* check_registry.c */

@@ -135,10 +135,11 @@ void check_database(struct check *check)
         return;
     }
     if (database_open(&pg, config, &err) != STATUS_OK) {
-        check_find(check, "postgresql", VERDICT_FAILED, err.message,
-                   database_advice(&err)
-                       ? database_advice(&err)
-                       : "check database.url, the network, pg_hba.conf, and that the server runs");
+        check_unreachable(
+            check, "postgresql", &err,
+            database_advice(&err)
+                ? database_advice(&err)
+                : "check database.url, the network, pg_hba.conf, and that the server runs");
         return;
     }
     check_role(check, pg);

@@ -44,7 +44,7 @@ static const char *advice_for(const struct kafka_check *k, const struct error *e
 
 static void fail(struct kafka_check *k, const char *what, const struct error *err)
 {
-    check_find(k->check, what, VERDICT_FAILED, err->message, advice_for(k, err));
+    check_unreachable(k->check, what, err, advice_for(k, err));
 }
 
 static bool connect(struct kafka_check *k)

@@ -19,9 +19,10 @@ static bool check_subject(struct check *check, struct registrar *registrar, cons
     struct error err;
 
     if (registrar_lookup(registrar, subject, schema, &version, &id, &err) != STATUS_OK) {
-        check_find(check, what, VERDICT_FAILED, err.message,
-                   "check registry.url (with the path of its Confluent API), registry.ca_file and "
-                   "the credentials");
+        check_unreachable(
+            check, what, &err,
+            "check registry.url (with the path of its Confluent API), registry.ca_file and "
+            "the credentials");
         return false; /* the others would say the same */
     }
     if (version > 0)

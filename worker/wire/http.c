@@ -1,5 +1,7 @@
 #include "wire/http.h"
 
+#include "wire/certificate.h"
+
 #include <curl/curl.h>
 
 #include <ctype.h>
@@ -113,9 +115,12 @@ enum status http_send(struct http *http, const char *method, const char *url, st
     }
     curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
     result = curl_easy_perform(http->curl);
-    if (result != CURLE_OK && !(result == CURLE_WRITE_ERROR && answer->failed))
-        return error_set(err, STATUS_RETRY, NULL, "%s: %s", url,
-                         is_set(http->reason) ? http->reason : curl_easy_strerror(result));
+    if (result != CURLE_OK && !(result == CURLE_WRITE_ERROR && answer->failed)) {
+        const char *why = is_set(http->reason) ? http->reason : curl_easy_strerror(result);
+        const char *advice = certificate_advice(why);
+        return error_set(err, STATUS_RETRY, NULL, "%s: %s%s%s", url, why, advice ? "; " : "",
+                         advice ? advice : "");
+    }
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, ret_code);
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
  * somebody asks. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "wire/certificate.h"
 #include "wire/kafka_handles.h"
 
 #include <stdio.h>
@@ -11,6 +12,11 @@ enum {
     TROUBLE_AGAIN_MS = 30000, /* the same trouble is told again after this long */
     REASON_MAX = 256,
 };
+
+/* So begins what OpenSSL says when a certificate is not trusted. */
+#define UNTRUSTED "certificate verify failed"
+
+static void tell_of_certificate(struct kafka_client *client, const char *reason);
 
 static void keep_trouble(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -24,7 +30,41 @@ static void keep_trouble(rd_kafka_t *rk, int code, const char *reason, void *opa
     }
     client->trouble_code = code;
     client->trouble_is_new = true;
-    snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", reason);
+    if (strstr(reason, UNTRUSTED) && atomic_load(&client->certificate_error) != 0) {
+        tell_of_certificate(client, reason);
+    } else {
+        snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", reason);
+    }
+}
+
+/* librdkafka says no more than that, whatever the fault; only the broker's address in front is of
+ * use. */
+static void tell_of_certificate(struct kafka_client *client, const char *reason)
+{
+    const char *end = strstr(reason, ": ");
+    const char *fault = certificate_fault(atomic_load(&client->certificate_error));
+    const char *advice = certificate_advice(fault);
+
+    snprintf(client->trouble_text, sizeof(client->trouble_text), "%.*s: its certificate: %s%s%s",
+             end ? (int)(end - reason) : 0, reason, fault, advice ? "; " : "",
+             advice ? advice : "");
+}
+
+/* Of each certificate of a broker's chain, by librdkafka's threads, after OpenSSL has judged it.
+ * The judgement stands; it is only remembered, since librdkafka does not tell of it. */
+static int remember_certificate(rd_kafka_t *rk, const char *broker, int32_t broker_id,
+                                int *x509_error, int depth, const char *der, size_t der_bytes,
+                                char *why, size_t why_size, void *opaque)
+{
+    struct kafka_client *client = opaque;
+
+    (void)rk, (void)broker, (void)broker_id, (void)depth, (void)der, (void)der_bytes;
+    if (*x509_error == 0) {
+        return 1;
+    }
+    atomic_store(&client->certificate_error, *x509_error);
+    snprintf(why, why_size, "%s", certificate_fault(*x509_error));
+    return 0;
 }
 
 /* librdkafka calls this from its own threads. Its messages hold no values of secrets. */
@@ -56,6 +96,7 @@ enum status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type,
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_error_cb(conf, keep_trouble);
     rd_kafka_conf_set_log_cb(conf, pass_on_log_line);
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf, remember_certificate);
     client->rk = rd_kafka_new(type, conf, why, sizeof(why));
     if (!client->rk) {
         rd_kafka_resp_err_t code = rd_kafka_last_error();

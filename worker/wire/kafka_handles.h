@@ -4,6 +4,7 @@
 #ifndef PROVD_WIRE_KAFKA_HANDLES_H
 #define PROVD_WIRE_KAFKA_HANDLES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,8 @@ struct kafka_client {
     bool trouble_is_new;
     int64_t trouble_reported_us; /* monotonic */
     char trouble_text[ERROR_MESSAGE_MAX];
+    /* What OpenSSL had against a broker's certificate, 0: nothing. Set by librdkafka's threads. */
+    atomic_int certificate_error;
 };
 
 /* Creates the handle; `conf` is used up in any case. `client` has to outlive the handle. */

@@ -2,6 +2,7 @@
  *
  * No error text ever holds DETAIL, HINT or CONTEXT: they quote rows. The primary message is taken
  * over only for classes that cannot quote a value. */
+#include "wire/certificate.h"
 #include "wire/postgres_handle.h"
 
 #include <stdio.h>
@@ -298,6 +299,7 @@ enum status postgres_fail_connect(const PGconn *conn, struct error *err)
             PQhost(conn) ? PQhost(conn) : "");
     }
     enum status status = complains_about_settings(message) ? STATUS_FATAL : STATUS_RETRY;
-    return error_set(err, status, sqlstate, "postgres: cannot connect: %.*s", line_len(message),
-                     message);
+    const char *advice = certificate_advice(message);
+    return error_set(err, status, sqlstate, "postgres: cannot connect: %.*s%s%s", line_len(message),
+                     message, advice ? "; " : "", advice ? advice : "");
 }
