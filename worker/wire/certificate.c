@@ -7,8 +7,7 @@
 
 #define OTHER_NAME                                                                                 \
     "the certificate is for another name: connect by the name that stands in it, or have one "     \
-    "made "                                                                                        \
-    "for this name"
+    "made for this name"
 #define OTHER_AUTHORITY                                                                            \
     "it is signed by an authority that is not trusted here: name the right one in "                \
     "kafka.security.ca_file, registry.ca_file, or sslrootcert of database.url"
