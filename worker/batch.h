@@ -90,14 +90,16 @@ struct batch {
     size_t count_limit; /* as configured */
     size_t lives_since_shrunk;
     size_t bytes;
-    int64_t started_us; /* monotonic, when its first record came */
-    int64_t now_us;     /* wall clock of the batch: applied_at of all its results */
+    uint64_t generation; /* of the assignment that its records were read under */
+    int64_t started_us;  /* monotonic, when its first record came */
+    int64_t now_us;      /* wall clock of the batch: applied_at of all its results */
 
     struct record *records;
     struct batch_source *sources;
     size_t source_count;
     struct kafka_group_metadata *group;
 
+    size_t decoded;        /* the first so many records are */
     struct event **events; /* NULL: a dead letter */
     struct death **deaths; /* NULL: an event */
 

@@ -11,6 +11,8 @@
 
 enum {
     IDLE_MS = 200, /* how long a turn waits for a record */
+    IDLE_IN_FLIGHT_MS =
+        10, /* and while a batch is on its way, which should be noted when it is done */
 };
 
 static volatile sig_atomic_t stop_asked, reload_asked;
@@ -56,14 +58,23 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
 
 static enum status run_decode(struct lane *lane, struct error *err)
 {
-    return decode_run(&lane->decode, lane->batch, err);
+    return decode_run(&lane->decode, lane->batch, lane->batch->count, err);
 }
 
-/* Leaves `ready` records in the batch. The others are the beginning of the next one. */
+/* Leaves `ready` records in the batch. The others are the beginning of the next one: what was read
+ * ahead comes behind them. */
 static enum status cut_batch(struct lane *lane, size_t ready, struct error *err)
 {
+    enum status status = STATUS_OK;
     if (ready == lane->batch->count)
         return STATUS_OK;
+    if (lane->ahead)
+        status = consume_put_back(&lane->consume, lane->ahead, 0, err);
+    if (status != STATUS_OK)
+        return status;
+    if (lane->ahead)
+        batch_reset(lane->ahead);
+    lane->ahead = NULL;
     return consume_put_back(&lane->consume, lane->batch, ready, err);
 }
 
@@ -77,7 +88,6 @@ static enum status run_prepare(struct lane *lane, struct error *err)
         status = prepare_run(&lane->prepare, lane->batch, &ready, err);
     if (status == STATUS_OK)
         status = cut_batch(lane, ready, err);
-    FAILPOINT("after_prepare");
     return status;
 }
 
@@ -119,8 +129,9 @@ static enum status do_step(struct lane *lane, const struct step *step, struct er
     for (;;) {
         int64_t started_us = clock_monotonic_us();
         enum status status = step->run(lane, err);
-        histogram_observe_us(&lane->counters->stage_time[step->stage],
-                             clock_monotonic_us() - started_us);
+        if (step != &publish_step) /* which is timed where it runs */
+            histogram_observe_us(&lane->counters->stage_time[step->stage],
+                                 clock_monotonic_us() - started_us);
         if (status != STATUS_RETRY || is_final(err))
             return status;
         if (stop_asked)
@@ -192,15 +203,16 @@ static enum status make_fresh(struct lane *lane, struct error *err)
     return cut_batch(lane, stale > 0 ? stale : lane->batch->count, err);
 }
 
-static enum status prepare_and_apply(struct lane *lane, struct error *err)
+/* Applies what was compared with fresh passwords only. */
+static enum status apply_fresh(struct lane *lane, struct error *err)
 {
     for (;;) {
-        enum status status = do_step(lane, &prepare_step, err);
-        if (status == STATUS_OK)
-            status = do_step(lane, &apply_step, err);
+        enum status status = do_step(lane, &apply_step, err);
         if (status != STATUS_RETRY || strcmp(err->code, apply_stale) != 0 || stop_asked)
             return status;
         status = make_fresh(lane, err);
+        if (status == STATUS_OK)
+            status = do_step(lane, &prepare_step, err);
         if (status != STATUS_OK)
             return status;
     }
@@ -226,40 +238,87 @@ static enum status check_breaker(struct lane *lane, struct error *err)
         (long long)lane->breaker.dead, (long long)lane->breaker.seen);
 }
 
-/* From here on the batch travels by itself; the lane goes on with the other one. */
-static void begin_publish(struct lane *lane)
+/* One that is neither worked on nor on its way. */
+static struct batch *free_batch(struct lane *lane)
 {
-    publish_begin(&lane->publish, lane->batch);
-    lane->in_flight = lane->batch;
-    lane->batch = lane->batch == &lane->batches[0] ? &lane->batches[1] : &lane->batches[0];
+    struct batch *batch = lane->batches;
+    while (batch == lane->batch || batch == lane->in_flight)
+        batch++;
+    return batch;
 }
 
-/* A small batch is sent off before the next one is applied: there, latency counts. An empty one is
- * small whatever the size of batches: nothing would ever send off the one before it. */
-static bool is_worth_overlapping(const struct batch *batch)
+/* From here on the batch travels by itself; the lane goes on with what it has read ahead. */
+static void begin_publish(struct lane *lane)
 {
-    enum { SMALL_SHARE = 4 };
-    return batch->count > batch->count_max / SMALL_SHARE;
+    arena_on_exhausted(&lane->batch->arena, NULL);
+    lane->in_flight = lane->batch;
+    lane->batch = lane->ahead ? lane->ahead : free_batch(lane);
+    lane->ahead = NULL;
+    publish_begin(&lane->publish, lane->in_flight);
+}
+
+static enum status consume(struct lane *lane, struct error *err)
+{
+    int idle_ms = lane->in_flight ? IDLE_IN_FLIGHT_MS : IDLE_MS;
+    if (lane->batch->count)
+        idle_ms = 0; /* read ahead */
+    enum status status = consume_run(&lane->consume, lane->batch, idle_ms, err);
+    lane_note_waiting_records(lane);
+    if (status == STATUS_OK && lane->in_flight && publish_is_done(&lane->publish))
+        status = finish_publish(lane, err);
+    if (status == STATUS_OK && !lane->batch->count)
+        note_published(lane);
+    return status;
+}
+
+/* Behind a full batch there are more records: they are read now and decoded while the database
+ * works on this one. Trouble that loses nothing shows again. */
+static enum status read_ahead(struct lane *lane, struct error *err)
+{
+    if (!consume_is_full(&lane->consume, lane->batch))
+        return STATUS_OK;
+    lane->ahead = free_batch(lane);
+    enum status status = consume_run(&lane->consume, lane->ahead, 0, err);
+    return status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 ? STATUS_OK : status;
+}
+
+static bool work_ahead(void *opaque)
+{
+    struct lane *lane = opaque;
+    return lane->ahead && decode_ahead(&lane->decode, lane->ahead);
+}
+
+/* Partitions came or went while the lane read ahead. The new assignment starts from the fences. */
+static bool drop_if_stale(struct lane *lane)
+{
+    if (lane->batch->generation == lane->assignment.generation)
+        return false;
+    batch_reset(lane->batch);
+    if (lane->ahead)
+        lane->batch = lane->ahead;
+    lane->ahead = NULL;
+    return true;
 }
 
 /* One turn of the loop:   consume > decode > prepare > apply > publish
- * While one batch is on its way to Kafka, the next is consumed and applied. */
+ * While one batch is applied, the one before it is on its way to Kafka, and the one behind it is
+ * decoded. */
 static enum status turn(struct lane *lane, struct error *err)
 {
-    bool is_idle = !lane->in_flight;
-    enum status status = consume_run(&lane->consume, lane->batch, is_idle ? IDLE_MS : 0, err);
-    lane_note_waiting_records(lane);
-    if (status == STATUS_OK && !is_worth_overlapping(lane->batch))
-        status = finish_publish(lane, err);
-    if (status == STATUS_OK && lane->batch->count == 0 && is_idle)
-        note_published(lane);
+    enum status status = consume(lane, err);
     if (status != STATUS_OK || lane->batch->count == 0)
         return status;
     status = do_step(lane, &decode_step, err);
     if (status == STATUS_OK)
         status = check_breaker(lane, err);
     if (status == STATUS_OK)
-        status = prepare_and_apply(lane, err);
+        status = do_step(lane, &prepare_step, err);
+    if (status == STATUS_OK)
+        status = read_ahead(lane, err);
+    if (status != STATUS_OK || drop_if_stale(lane))
+        return status;
+    FAILPOINT("after_prepare");
+    status = apply_fresh(lane, err);
     if (status == STATUS_OK)
         status = finish_publish(lane, err);
     if (status == STATUS_OK)
@@ -269,8 +328,18 @@ static enum status turn(struct lane *lane, struct error *err)
 
 static void set_exhausted(struct lane *lane, jmp_buf *target)
 {
-    for (int i = 0; i < 2; i++)
-        arena_on_exhausted(&lane->batches[i].arena, target);
+    for (int i = 0; i < LANE_BATCHES; i++) {
+        if (&lane->batches[i] != lane->in_flight)
+            arena_on_exhausted(&lane->batches[i].arena, target);
+    }
+}
+
+static void drop_batches(struct lane *lane)
+{
+    batch_reset(lane->batch);
+    if (lane->ahead)
+        batch_reset(lane->ahead);
+    lane->ahead = NULL;
 }
 
 /* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
@@ -285,14 +354,10 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
         return status;
     }
     set_exhausted(lane, NULL);
-    publish_give_up(&lane->publish);
     apply_close(&lane->apply);
-    for (int i = 0; i < 2; i++) {
-        struct batch *batch = &lane->batches[i];
-        batch_shrink(batch);
-        batch_reset(batch);
-    }
-    lane->in_flight = NULL;
+    drop_batches(lane);
+    for (int i = 0; i < LANE_BATCHES; i++)
+        batch_shrink(&lane->batches[i]);
     return error_set(err, STATUS_RETRY, batch_lost,
                      "a batch needs more memory than batch.memory_max: going on with at most %zu "
                      "events",
@@ -305,7 +370,7 @@ static enum status start_over(struct lane *lane, const struct error *cause, stru
 {
     log_event(LOG_WARNING, "batch dropped; reading again from the fence",
               LOG_Z("reason", cause->message));
-    batch_reset(lane->batch);
+    drop_batches(lane);
     lane->assignment.generation++; /* what was held back lies behind the dropped records */
     return kafka_consumer_restart(lane->consume.consumer, err);
 }
@@ -376,7 +441,8 @@ static enum status loop(struct lane *lane, struct error *err)
         } else {
             backoff.wait_ms = 0;
         }
-        batch_reset(lane->batch);
+        if (status != STATUS_OK)
+            drop_batches(lane);
         lane_show_lag(lane);
     }
     lane_settle_in_flight(lane, false);
@@ -389,6 +455,8 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
     struct error err = {.message = ""};
     enum status status = lane_setup(&lane, config, lane_index, counters, &err);
     lane.prepare.stop = &stop_asked;
+    lane.apply.meanwhile = work_ahead;
+    lane.apply.opaque = &lane;
     if (status == STATUS_OK)
         status = loop(&lane, &err);
     gauge_set(&counters->state, stop_asked ? LANE_STOPPING : LANE_FAILED);

@@ -171,7 +171,7 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
     lane->breaker.window = config->breaker.window_records;
     lane->breaker.was_dead = ARENA_ARRAY(&lane->arena, uint8_t, (size_t)lane->breaker.window);
     lane_take_config(lane);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < LANE_BATCHES; i++)
         batch_init(&lane->batches[i], (size_t)config->batch.events_max,
                    (size_t)config->batch.memory_bytes_max);
     lane->batch = &lane->batches[0];
@@ -182,7 +182,6 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
         return status;
     crypto_random(&seed, sizeof seed);
     map_seed(seed);
-    avro_start(AVRO_BYTES_MAX);
     status = keyring_open(&lane->keyring, config->keys_directory, err);
     if (status == STATUS_OK)
         status = open_schemas(lane, config, err);
@@ -302,7 +301,7 @@ void lane_close(struct lane *lane)
 {
     publish_close(&lane->publish);
     consume_close(&lane->consume);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < LANE_BATCHES; i++)
         batch_close(&lane->batches[i]);
     kafka_consumer_close(lane->consume.consumer);
     apply_close(&lane->apply);

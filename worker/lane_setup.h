@@ -16,6 +16,8 @@
 #include "wire/kafka.h"
 #include "wire/postgres.h"
 
+enum { LANE_BATCHES = 3 };
+
 /* The last records, as the circuit breaker sees them. */
 struct breaker {
     uint8_t *was_dead; /* ring of `window` */
@@ -52,10 +54,10 @@ struct lane {
     struct apply apply;
     struct publish publish;
     struct breaker breaker;
-    struct batch batches[2];
-    struct batch *batch; /* the one that is being worked on */
-    struct batch
-        *in_flight; /* applied and on its way to Kafka, its commit is to come; NULL: none */
+    struct batch batches[LANE_BATCHES];
+    struct batch *batch;     /* the one that is being worked on */
+    struct batch *ahead;     /* read, and decoded in idle moments; NULL: none */
+    struct batch *in_flight; /* applied and on its way to Kafka; NULL: none */
 };
 
 /* Fills in everything that needs no network. FATAL: configuration or memory. */

@@ -22,7 +22,6 @@ static struct fake_registry fake;
 static int setup(void **state)
 {
     (void)state;
-    avro_start(1 << 16);
     fake_registry_start(&fake);
     return 0;
 }
@@ -138,7 +137,7 @@ static enum status find(struct schemas *schemas, const struct frame *frame, enum
                         struct writer_schema **ret_schema, const char *says)
 {
     struct error err = {.message = ""};
-    enum status status = schemas_find(schemas, frame, ret_schema, ret_code, &err);
+    enum status status = schemas_find(schemas, frame, true, ret_schema, ret_code, &err);
 
     if (strstr(err.message, says) == NULL)
         fail_msg("says \"%s\", not \"%s\"", err.message, says);
@@ -234,7 +233,7 @@ static void a_row_of_bad_records_waits_once(void **state)
     options.not_found_after_ms = 50;
     schemas = open_with(&options);
     fake_registry_answer(&fake, answers);
-    while ((status = schemas_find(schemas, &ahead, &schema, &code, NULL)) == STATUS_RETRY &&
+    while ((status = schemas_find(schemas, &ahead, true, &schema, &code, NULL)) == STATUS_RETRY &&
            !deadline_passed(deadline))
         clock_sleep_ms(5);
     assert_int_equal(status, STATUS_OK);
@@ -273,7 +272,7 @@ static void a_flood_of_random_ids_is_no_flood_of_requests(void **state)
     for (uint32_t id = 1; id <= 1500 && !deadline_passed(deadline); id++) {
         struct frame frame = frame_of_id(id, 3600000);
 
-        if (schemas_find(schemas, &frame, &schema, &code, NULL) == STATUS_RETRY) {
+        if (schemas_find(schemas, &frame, true, &schema, &code, NULL) == STATUS_RETRY) {
             held_back++;
             id = 0;
             clock_sleep_ms(500);

@@ -2,6 +2,7 @@
 
 #ifdef PROVD_FAIL_POINTS
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@ static struct {
     long hits;
 } points[NAMES_MAX];
 
-static long count_hit(const char *name)
+static pthread_mutex_t points_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static long count_hit_locked(const char *name)
 {
     for (int i = 0; i < NAMES_MAX; i++) {
         if (!points[i].name[0])
@@ -27,6 +30,14 @@ static long count_hit(const char *name)
             return ++points[i].hits;
     }
     return 0;
+}
+
+static long count_hit(const char *name)
+{
+    pthread_mutex_lock(&points_mutex);
+    long hits = count_hit_locked(name);
+    pthread_mutex_unlock(&points_mutex);
+    return hits;
 }
 
 /* The specification in force, into `spec`. */

@@ -59,6 +59,10 @@ void postgres_close(
 /* False for NULL, and after any connection failure, passed deadline, or an error that asks for a
  * new connection: close it and open another. */
 bool postgres_usable(const struct postgres *pg);
+/* What to do while the server works: `work` is called again and again instead of waiting, until it
+ * returns false, which says that there is nothing left to do. Each call should be short: nobody
+ * looks at the socket meanwhile. It must not use the connection. NULL: just wait. */
+void postgres_meanwhile(struct postgres *pg, bool (*work)(void *opaque), void *opaque);
 /* The server process; for logs and tests. */
 int postgres_backend_pid(const struct postgres *pg);
 

@@ -43,7 +43,9 @@ struct postgres {
     bool synced;     /* the sync is sent and not consumed */
     bool error_read; /* an error of this pipeline has been returned to the caller */
 
-    int64_t deadline_us; /* of the present exchange */
+    int64_t deadline_us;        /* of the present exchange */
+    bool (*work)(void *opaque); /* instead of waiting; NULL: none */
+    void *work_opaque;
     bool committing; /* a COMMIT is on its way: silence means doubt, a warning means not durable */
     bool not_durable;
     bool broken; /* close it and open another */

@@ -12,20 +12,32 @@ void postgres_deadline_in(struct postgres *pg, int64_t duration_ms)
     pg->deadline_us = deadline_in_ms(duration_ms);
 }
 
-/* Whoever watches this process is told that it waits and does not hang: it has a deadline. */
-static int wait_ready(const struct postgres *pg, struct pollfd *fd)
+void postgres_meanwhile(struct postgres *pg, bool (*work)(void *opaque), void *opaque)
+{
+    pg->work = work;
+    pg->work_opaque = opaque;
+}
+
+/* Works instead of waiting while there is something to do. Whoever watches this process is told
+ * that it waits and does not hang: it has a deadline. */
+static int wait_ready(struct postgres *pg, struct pollfd *fd)
 {
     enum { TELL_MS = 1000 };
-    int left_ms, ready;
 
-    do {
-        left_ms = deadline_left_ms(pg->deadline_us);
+    for (;;) {
+        int left_ms = deadline_left_ms(pg->deadline_us);
+        int wait_ms = pg->work ? 0 : left_ms < TELL_MS ? left_ms : TELL_MS;
         if (pg->progress_us) {
             atomic_store(pg->progress_us, clock_monotonic_us());
         }
-        ready = poll(fd, 1, left_ms < TELL_MS ? left_ms : TELL_MS);
-    } while (ready == 0 && left_ms > TELL_MS);
-    return ready;
+        int ready = poll(fd, 1, wait_ms);
+        if (ready != 0 || left_ms <= wait_ms) {
+            return ready;
+        }
+        if (pg->work && !pg->work(pg->work_opaque)) {
+            pg->work = NULL;
+        }
+    }
 }
 
 /* Waits for input (always) and room for output (if asked) and takes the input in. The socket is

@@ -146,7 +146,7 @@ void schemas_close(struct schemas *schemas)
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-enum status schemas_find(struct schemas *schemas, const struct frame *frame,
+enum status schemas_find(struct schemas *schemas, const struct frame *frame, bool may_ask,
                          struct writer_schema **ret_schema, enum code *ret_code, struct error *err)
 {
     struct key key = key_of(frame);
@@ -162,6 +162,8 @@ enum status schemas_find(struct schemas *schemas, const struct frame *frame,
         return STATUS_OK;
     }
     known = known_find(schemas, &key);
+    if (known == NULL && !may_ask)
+        return error_set(err, STATUS_RETRY, NULL, "schemas: not asked for now");
     if (known == NULL) {
         status = learn(schemas, frame, &known, ret_code, err);
         if (status != STATUS_OK || known == NULL)

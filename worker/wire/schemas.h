@@ -46,7 +46,7 @@ struct schemas_options {
 
 struct schemas;
 /* FATAL, with what to do: the directory or the bare schema cannot be read or used. Does not need
- * the registry. After avro_start. */
+ * the registry. */
 enum status schemas_open(struct schemas **ret_schemas, const struct schemas_options *options,
                          struct error *err);
 void schemas_close(struct schemas *schemas); /* NULL is fine */
@@ -57,8 +57,9 @@ void schemas_close(struct schemas *schemas); /* NULL is fine */
  * or the first lookup, is older than not_found_after_ms; so a row of bad records costs that time
  * once and not each. OK     *ret_schema, valid until the next call; or NULL with *ret_code
  * UNKNOWN_SCHEMA or UNUSABLE_SCHEMA and the reason in `err` RETRY  the registry cannot be asked, or
- * the schema may still come: wait, no dead letter */
-enum status schemas_find(struct schemas *schemas, const struct frame *frame,
+ * the schema may still come: wait, no dead letter; or what is known does not suffice and `may_ask`
+ * is false */
+enum status schemas_find(struct schemas *schemas, const struct frame *frame, bool may_ask,
                          struct writer_schema **ret_schema, enum code *ret_code, struct error *err);
 
 /* The framing of one of our own output schemas: the id that the registry has for it under `subject`
