@@ -22,7 +22,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     if (crypto_start(&err) != STATUS_OK)
         abort();
-    avro_start(ALLOCATION_BYTES_MAX);
     arena_init(&arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
     return 0;
 }

@@ -58,7 +58,6 @@ static int setup(void **state)
     (void)state;
     if (crypto_start(&err) != STATUS_OK)
         return -1;
-    avro_start(1 << 16);
     arena_init(&arena, 64 << 20, 1 << 20);
     python_event_len = strlen(python_event_hex) / 2;
     for (size_t i = 0; i < python_event_len; i++) {

@@ -41,7 +41,6 @@ static int setup(void **state)
     struct error err = {.message = ""};
 
     (void)state;
-    avro_start(1 << 16);
     arena_init(&arena, 16 << 20, 1 << 20);
     buffer_init(&out, 1 << 20);
     if (crypto_start(&err) != STATUS_OK || encoder_open(&encoder, &err) != STATUS_OK)

@@ -16,10 +16,6 @@
 
 struct arena;
 
-/* Installs the size-capped allocator; once per process, before anything else here. While an event
- * is read, no allocation is larger than `allocation_bytes_max`; give it the largest event. */
-void avro_start(size_t allocation_bytes_max);
-
 /* A writer's schema, parsed, checked (no recursion, no items without bytes) and mapped to the
  * tables of fields. It holds the state of the decoding, so one thread at a time uses it. */
 struct writer_schema;

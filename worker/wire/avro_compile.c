@@ -1,10 +1,5 @@
 /* From the text of a writer's schema to a tree of nodes that says, for each value in the order of
- * the bytes, where it belongs in struct event.
- *
- * Two constructs are read by avro-c as others with the same encoding, because its reader narrows or
- * hides what must be checked: a union is a record of a long (the branch number, which avro-c would
- * cut to 32 bits) and the branch; an enum is a long (for the same reason); a map is an array of
- * records of a string (its key, whose length avro-c would drop) and a value. */
+ * the bytes, where it belongs in struct event. */
 #include "wire/avro_names.h"
 #include "wire/avro_private.h"
 
@@ -86,10 +81,11 @@ static struct site site_below(struct node *node, const struct site *site, const 
 static const struct {
     const char *name;
     avro_type_t type;
+    size_t size;
 } primitives[] = {
-    {"null", AVRO_NULL},   {"boolean", AVRO_BOOLEAN}, {"int", AVRO_INT32},
-    {"long", AVRO_INT64},  {"float", AVRO_FLOAT},     {"double", AVRO_DOUBLE},
-    {"bytes", AVRO_BYTES}, {"string", AVRO_STRING},
+    {"null", AVRO_NULL, 0},   {"boolean", AVRO_BOOLEAN, 0}, {"int", AVRO_INT32, 0},
+    {"long", AVRO_INT64, 0},  {"float", AVRO_FLOAT, 4},     {"double", AVRO_DOUBLE, 8},
+    {"bytes", AVRO_BYTES, 0}, {"string", AVRO_STRING, 0},
 };
 
 static struct node *compile_primitive(struct compiling *c, const char *name, const char *logical,
@@ -108,8 +104,10 @@ static struct node *compile_primitive(struct compiling *c, const char *name, con
             return fail(c, site, "its type cannot hold what is meant by this field");
     }
     node = node_new(c, site, primitives[i].type, take);
-    if (node != NULL)
-        node->can_be_empty = primitives[i].type == AVRO_NULL;
+    if (node == NULL)
+        return NULL;
+    node->size = primitives[i].size;
+    node->can_be_empty = primitives[i].type == AVRO_NULL;
     return node;
 }
 
@@ -162,7 +160,7 @@ static struct node *compile_enum(struct compiling *c, const json_t *definition,
                                  const struct site *site)
 {
     const json_t *symbols = json_object_get(definition, "symbols");
-    struct node *node = node_new(c, site, AVRO_INT64, TAKE_NOTHING);
+    struct node *node = node_new(c, site, AVRO_ENUM, TAKE_NOTHING);
 
     if (node == NULL)
         return NULL;
@@ -198,23 +196,21 @@ static struct node *compile_fixed(struct compiling *c, const json_t *definition,
         return fail(c, site, "a fixed cannot hold what is meant by this field");
     if (!json_member_int64(definition, "size", &size) || size < 1 || size > FIXED_BYTES_MAX)
         return fail(c, site, "a fixed has no size from 1 to 65536");
-    node->fixed = avro_schema_fixed("fixed", size);
-    node->next_fixed = c->schema->fixed_nodes;
-    c->schema->fixed_nodes = node;
+    node->size = (size_t)size;
     return node;
 }
 
 /* --- arrays, maps, unions --------------------------------------------------------------------- */
 
-static struct node *list_new(struct compiling *c, const struct site *site, enum take take)
+static struct node *list_new(struct compiling *c, const struct site *site, avro_type_t type,
+                             enum take take)
 {
-    struct node *list = node_new(c, site, AVRO_ARRAY, take);
+    struct node *list = node_new(c, site, type, take);
 
     if (list == NULL)
         return NULL;
-    list->is_list = true;
-    list->child_count = 1;
-    list->children = ARENA_ARRAY(c->arena, struct node *, 1);
+    list->child_count = type == AVRO_MAP ? 2 : 1;
+    list->children = ARENA_ARRAY(c->arena, struct node *, list->child_count);
     return list;
 }
 
@@ -222,7 +218,7 @@ static struct node *compile_array(struct compiling *c, const json_t *object,
                                   const struct site *site)
 {
     bool is_mask = site->field != NULL && site->field->type == FIELD_MASK;
-    struct node *list = list_new(c, site, is_mask ? TAKE_MASK : TAKE_NOTHING);
+    struct node *list = list_new(c, site, AVRO_ARRAY, is_mask ? TAKE_MASK : TAKE_NOTHING);
     struct site below = site_below(list, site, NULL, site->space);
 
     if (list == NULL)
@@ -243,40 +239,29 @@ static struct node *compile_array(struct compiling *c, const json_t *object,
 
 static struct node *compile_map(struct compiling *c, const json_t *object, const struct site *site)
 {
-    struct node *list = list_new(c, site, TAKE_NOTHING);
-    struct site below = site_below(list, site, NULL, site->space);
-    struct node *entry;
+    struct node *map = list_new(c, site, AVRO_MAP, TAKE_NOTHING);
+    struct site below = site_below(map, site, NULL, site->space);
 
-    if (list == NULL)
+    if (map == NULL)
         return NULL;
     if (site->field != NULL)
         return fail(c, site, "a map cannot hold what is meant by this field");
-    entry = list->children[0] = node_new(c, &below, AVRO_RECORD, TAKE_NOTHING);
-    if (entry == NULL)
+    map->children[0] = node_new(c, &below, AVRO_STRING, TAKE_NOTHING);
+    if (map->children[0] == NULL)
         return NULL;
-    entry->child_count = 2;
-    entry->children = ARENA_ARRAY(c->arena, struct node *, 2);
-    below.parent = entry;
-    entry->children[0] = node_new(c, &below, AVRO_STRING, TAKE_NOTHING);
-    if (entry->children[0] == NULL)
-        return NULL;
-    entry->children[1] = compile_schema(c, json_object_get(object, "values"), &below);
-    return entry->children[1] != NULL ? list : NULL;
+    map->children[1] = compile_schema(c, json_object_get(object, "values"), &below);
+    return map->children[1] != NULL ? map : NULL;
 }
 
 static struct node *compile_union(struct compiling *c, const json_t *branches,
                                   const struct site *site)
 {
-    struct node *node = node_new(c, site, AVRO_RECORD, TAKE_NOTHING);
+    struct node *node = node_new(c, site, AVRO_UNION, TAKE_NOTHING);
     struct site below = site_below(node, site, NULL, site->space);
 
     if (node == NULL)
         return NULL;
-    node->is_union = true;
-    node->selector = node_new(c, &below, AVRO_INT64, TAKE_BRANCH);
     node->child_count = json_array_size(branches);
-    if (node->selector == NULL)
-        return NULL;
     if (node->child_count == 0)
         return fail(c, site, "a union has no branches");
     node->children = ARENA_ARRAY(c->arena, struct node *, node->child_count);
@@ -306,7 +291,7 @@ static const char *short_name(const char *fullname)
 /* Branches are named in messages by their record. */
 static bool is_branch(const struct site *site)
 {
-    return site->name == NULL && site->parent != NULL && site->parent->is_union;
+    return site->name == NULL && site->parent != NULL && site->parent->type == AVRO_UNION;
 }
 
 static struct node *compile_named(struct compiling *c, struct named_type *named,
@@ -416,8 +401,7 @@ static struct node *compile_root(struct compiling *c, const json_t *document, bo
 
     if (root == NULL || !is_event)
         return root;
-    if (root->type != AVRO_RECORD || root->is_union || !has_field(root, "payload") ||
-        !has_field(root, "event_id"))
+    if (root->type != AVRO_RECORD || !has_field(root, "payload") || !has_field(root, "event_id"))
         return fail(c, &site, "it is no record with the fields event_id and payload");
     return root;
 }
@@ -428,9 +412,7 @@ static struct writer_schema *schema_new(void)
 
     if (schema == NULL)
         return NULL;
-    avro_memory_end_scratch(); /* an arena that was exhausted may have left it on */
     arena_init(&schema->arena, SCHEMA_MEMORY_MAX, SCHEMA_MEMORY_MAX);
-    schema->reader = avro_reader_memory("", 0);
     return schema;
 }
 
@@ -457,7 +439,6 @@ static struct writer_schema *compile(struct text json, bool is_event, struct err
 {
     struct writer_schema *schema = schema_new();
 
-    assert(avro_memory_is_started());
     if (schema == NULL) {
         error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
         return NULL;
@@ -483,9 +464,6 @@ void writer_schema_close(struct writer_schema *schema)
 {
     if (schema == NULL)
         return;
-    for (struct node *node = schema->fixed_nodes; node != NULL; node = node->next_fixed)
-        avro_schema_decref(node->fixed);
-    avro_reader_free(schema->reader);
     arena_close(&schema->arena);
     free(schema);
 }

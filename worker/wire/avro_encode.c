@@ -21,8 +21,6 @@ enum status encoder_open(struct encoder **ret_encoder, struct error *err)
     struct encoder *encoder = calloc(1, sizeof *encoder);
     enum status status;
 
-    assert(avro_memory_is_started());
-    avro_memory_end_scratch();
     if (encoder == NULL || (encoder->known = known_results_new()) == NULL) {
         encoder_close(encoder);
         return error_set(err, STATUS_FATAL, NULL, "avro: out of memory");
@@ -42,7 +40,6 @@ void encoder_close(struct encoder *encoder)
 {
     if (encoder == NULL)
         return;
-    avro_memory_end_scratch();
     record_writer_close(encoder->results);
     record_writer_close(encoder->changes);
     known_results_close(encoder->known);
@@ -65,14 +62,12 @@ void encode_change_body(struct encoder *encoder, const struct change_facts *fact
 enum status encoder_know_results(struct encoder *encoder, const struct framing *framing,
                                  const char *schema_json, struct error *err)
 {
-    avro_memory_end_scratch();
     return known_results_add(encoder->known, framing, schema_json, err);
 }
 
 bool decode_first_result(struct encoder *encoder, struct text framed, struct arena *arena,
                          struct first_result *ret_first)
 {
-    avro_memory_end_scratch();
     return known_results_decode(encoder->known, framed, arena, ret_first);
 }
 

@@ -9,17 +9,6 @@
 
 #include <avro.h>
 
-/* --- memory (avro_memory.c) ------------------------------------------------------------------- */
-
-/* While bytes are read, avro-c's memory comes from a scratch area that refuses more than
- * `bytes_max` at once and is forgotten as a whole: what avro-c leaks on broken input leaks nowhere,
- * and a length of gigabytes is refused before it is believed. Otherwise it comes from the heap. */
-void avro_memory_begin_scratch(size_t bytes_max);
-void avro_memory_end_scratch(void);
-/* The size that was refused since begin; 0: none. */
-size_t avro_memory_refused(void);
-bool avro_memory_is_started(void);
-
 /* --- a compiled schema (avro_compile.c makes it, avro_decode.c runs it) ----------------------- */
 
 /* Types of places that no table of fields has. */
@@ -41,7 +30,6 @@ enum take {
     TAKE_BIT,             /* enum, one more bit of a mask */
     TAKE_BIT_NAME,        /* the same from a string */
     TAKE_MASK,            /* array of bits: begins with none */
-    TAKE_BRANCH,          /* the branch number of the union above */
     TAKE_STRUCT,          /* record: a new struct, its address goes into the place */
     TAKE_SECRET,          /* record: one type of secret */
     TAKE_SECRET_TEXT,     /* string: a hash */
@@ -53,35 +41,29 @@ enum take {
 /* One place of the schema: a tree, since a named type that is used twice has a node for each use.
  */
 struct node {
-    avro_type_t type; /* what avro-c is told to read here: see avro_compile.c */
+    avro_type_t type;
     enum take take;
     const char *name;          /* of the field or branch, for messages; NULL: see parent */
     const struct node *parent; /* NULL: the whole record */
     const struct field *field; /* NULL: none of ours */
     size_t offset;             /* of the place, in the struct of the node above */
-    struct node **children;    /* fields; branches; the one kind of item */
+    struct node **children;    /* fields; branches; the one kind of item, or key and value */
     size_t child_count;
-    struct node *selector; /* union: reads the branch number */
-    int32_t *symbols;      /* enum: our index of each symbol of the writer's */
+    int32_t *symbols; /* enum: our index of each symbol of the writer's */
     size_t symbol_count;
+    size_t size;             /* float, double, fixed: bytes */
     const struct kind *kind; /* PAYLOAD */
     enum secret_type secret; /* SECRET */
-    avro_schema_t fixed;     /* fixed: owned; only its size counts */
-    struct node *next_fixed;
-    bool is_union, is_list;
-    bool can_be_empty; /* takes no bytes at all */
+    bool can_be_empty;       /* takes no bytes at all */
 
     /* While an event is decoded. */
     char *place;
     size_t items;
-    size_t selected;
 };
 
 struct writer_schema {
     struct arena arena;
     struct node *root;
-    struct node *fixed_nodes;
-    avro_reader_t reader;
 };
 
 /* A schema of any records, whose values are checked and kept nowhere. */

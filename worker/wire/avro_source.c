@@ -209,13 +209,14 @@ static void write_long(struct buffer *out, int64_t value)
 {
     enum { LONG_BYTES_MAX = 10 };
     uint64_t left = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-    char bytes[LONG_BYTES_MAX];
-    size_t len = 0;
+    char *place = buffer_reserve(out, LONG_BYTES_MAX), *at = place;
 
+    if (place == NULL)
+        return;
     for (; left > 0x7f; left >>= 7)
-        bytes[len++] = (char)(left | 0x80);
-    bytes[len++] = (char)left;
-    buffer_put(out, bytes, len);
+        *at++ = (char)(left | 0x80);
+    *at++ = (char)left;
+    out->len += (size_t)(at - place);
 }
 
 static int64_t int_at(const char *place)
