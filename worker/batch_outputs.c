@@ -30,18 +30,18 @@ static struct change_entry *new_change(struct transaction *t)
     return &t->changes[t->change_count++];
 }
 
-static enum status make_changes(struct transaction *t, size_t i, struct output *output)
+static enum status make_changes(struct transaction *t, size_t i, const struct output_source *source,
+                                struct output *output)
 {
     struct outcome *outcome = &t->batch->outcomes[i];
     struct fence_state *fence = &t->fences[t->batch->records[i].source];
-    const struct output_source source = output_source_of(t, i);
     if (outcome->status == OUTCOME_PLANNED || outcome->change_count == 0)
         return STATUS_OK;
     outcome->chain_seq = fence->chain_seq + 1;
     output->changes = ARENA_ARRAY(t->arena, struct output_change, outcome->change_count);
     for (size_t c = 0; c < outcome->change_count; c++) {
         enum status status =
-            output_change(t->maker, &source, t->batch->events[i], &outcome->changes[c], (uint32_t)c,
+            output_change(t->maker, source, t->batch->events[i], &outcome->changes[c], (uint32_t)c,
                           fence, t->arena, new_change(t), &output->changes[c].value, t->err);
         if (status != STATUS_OK)
             return status;
@@ -119,10 +119,10 @@ enum status output_make(struct transaction *t, size_t i)
         output->result = outcome->memory->result;
         return STATUS_OK;
     }
-    enum status status = make_changes(t, i, output);
+    enum status status = make_changes(t, i, &source, output);
     if (status == STATUS_OK)
-        status = output_result(t->maker, &source, t->batch->events[i], outcome, t->arena,
-                               &output->result, t->err);
+        status = output_result(t->maker, &source, &output->result_id, t->batch->events[i], outcome,
+                               t->arena, &output->result, t->err);
     if (status == STATUS_OK)
         note_in_ledger(t, i, output);
     return status;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct arena;
 
@@ -73,11 +74,37 @@ struct buffer {
 void buffer_init(struct buffer *buffer, size_t len_max);
 void buffer_close(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); /* len 0, keeps memory, clears failed */
+/* Makes room for `n` more bytes; see buffer_reserve. */
+char *buffer_grow(struct buffer *buffer, size_t n);
+
+/* Inline, because they are called some hundred times an event. */
+
 /* Room for `n` more bytes: the place to write to (then add to len), or NULL when refused. */
-char *buffer_reserve(struct buffer *buffer, size_t n);
-void buffer_put(struct buffer *buffer, const void *bytes, size_t n);
-void buffer_put_text(struct buffer *buffer, struct text t);
-void buffer_put_char(struct buffer *buffer, char c);
+static inline char *buffer_reserve(struct buffer *buffer, size_t n)
+{
+    bool has_room = !buffer->failed && n < buffer->capacity - buffer->len;
+    return has_room ? buffer->data + buffer->len : buffer_grow(buffer, n);
+}
+
+static inline void buffer_put(struct buffer *buffer, const void *bytes, size_t n)
+{
+    char *place = n ? buffer_reserve(buffer, n) : NULL;
+    if (place) {
+        memcpy(place, bytes, n);
+        buffer->len += n;
+    }
+}
+
+static inline void buffer_put_text(struct buffer *buffer, struct text t)
+{
+    buffer_put(buffer, t.data, t.len);
+}
+
+static inline void buffer_put_char(struct buffer *buffer, char c)
+{
+    buffer_put(buffer, &c, 1);
+}
+
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Big-endian, as PostgreSQL's binary format wants them. */

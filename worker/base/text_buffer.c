@@ -41,7 +41,7 @@ static bool grow(struct buffer *buffer, size_t need)
     return true;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t n)
+char *buffer_grow(struct buffer *buffer, size_t n)
 {
     if (buffer->failed || n > buffer->len_max - buffer->len || n > SIZE_MAX / 4) {
         buffer->failed = true;
@@ -53,27 +53,6 @@ char *buffer_reserve(struct buffer *buffer, size_t n)
         return NULL;
     }
     return buffer->data + buffer->len;
-}
-
-void buffer_put(struct buffer *buffer, const void *bytes, size_t n)
-{
-    if (n == 0)
-        return;
-    char *place = buffer_reserve(buffer, n);
-    if (place == NULL)
-        return;
-    memcpy(place, bytes, n);
-    buffer->len += n;
-}
-
-void buffer_put_text(struct buffer *buffer, struct text t)
-{
-    buffer_put(buffer, t.data, t.len);
-}
-
-void buffer_put_char(struct buffer *buffer, char c)
-{
-    buffer_put(buffer, &c, 1);
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

@@ -93,12 +93,13 @@ static void derive(struct output_maker *maker, const struct outcome *outcome,
 }
 
 enum status output_result(struct output_maker *maker, const struct output_source *source,
-                          const struct event *event, const struct outcome *outcome,
-                          struct arena *arena, struct text *ret_value, struct error *err)
+                          const struct uuid *result_id, const struct event *event,
+                          const struct outcome *outcome, struct arena *arena,
+                          struct text *ret_value, struct error *err)
 {
     struct first_result first;
     struct result_facts facts = {
-        .result_id = output_id(maker, source, OUTPUT_KIND_RESULT, 0),
+        .result_id = *result_id,
         .event = event,
         .outcome = outcome,
         .source = {maker->topic, source->partition, source->offset},

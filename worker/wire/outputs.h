@@ -35,8 +35,9 @@ struct uuid output_id(const struct output_maker *maker, const struct output_sour
 
 /* The framed result, in the arena. FATAL when it is over `bytes_max`. */
 enum status output_result(struct output_maker *maker, const struct output_source *source,
-                          const struct event *event, const struct outcome *outcome,
-                          struct arena *arena, struct text *ret_value, struct error *err);
+                          const struct uuid *result_id, const struct event *event,
+                          const struct outcome *outcome, struct arena *arena,
+                          struct text *ret_value, struct error *err);
 
 /* The next link of the chain in `fence` (whose seq and head move on): fills the row for the change
  * log, with all its bytes in the arena, and the value to publish. `entry->event_id` points into the
