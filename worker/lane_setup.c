@@ -17,7 +17,6 @@ enum {
     ASSIGN_BYTES_MAX = 16 * 1024 * 1024,
     OUTPUTS_PER_EVENT = 3, /* a result and, nearly always, one or two change records */
     ITEMS_MAX = 20000,     /* of any array in an event: users[] has 10,000 */
-    AVRO_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 /* --- breaker ------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@
 
 enum {
     ARENA_BYTES_MAX = 64 << 20,
-    ALLOCATION_BYTES_MAX = 1 << 18,
     SCHEMA_BYTES_MAX = 1 << 20,
     RESULT_BYTES_MAX = 1 << 20,
     RECORDS_MAX = 4,
@@ -119,7 +118,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
     if (crypto_start(&err) != STATUS_OK)
         abort();
-    avro_start(ALLOCATION_BYTES_MAX);
     newest = writer_schema_compile(text_from(schema_provisioning_event), &err);
     older = compile_file(TEST_SOURCE_DIR "/schemas/history/ProvisioningEvent/v1.avsc");
     assert(newest && older);

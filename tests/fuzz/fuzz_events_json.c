@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ARENA_BYTES_MAX = 64 << 20, ALLOCATION_BYTES_MAX = 1 << 18, EVENT_BYTES_MAX = 1 << 20 };
+enum { ARENA_BYTES_MAX = 64 << 20, EVENT_BYTES_MAX = 1 << 20 };
 
 static struct codec *codec;
 static struct writer_schema *schema;
@@ -23,7 +23,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
     if (crypto_start(&err) != STATUS_OK)
         abort();
-    avro_start(ALLOCATION_BYTES_MAX);
     arena_init(&arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
     codec = codec_open(text_from(schema_provisioning_event), &err);
     schema = writer_schema_compile(text_from(schema_provisioning_event), &err);

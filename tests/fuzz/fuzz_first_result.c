@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_BYTES_MAX = 16 << 20, ALLOCATION_BYTES_MAX = 1 << 18, RESULT_BYTES_MAX = 1 << 16 };
+enum { ARENA_BYTES_MAX = 16 << 20, RESULT_BYTES_MAX = 1 << 16 };
 
 static const struct framing framing = {.prefix = {0, 0, 0, 0, 9}, .prefix_len = 5};
 static struct encoder *encoder;
@@ -22,7 +22,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
     if (crypto_start(&err) != STATUS_OK)
         abort();
-    avro_start(ALLOCATION_BYTES_MAX);
     arena_init(&arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
     if (encoder_open(&encoder, &err) != STATUS_OK ||
         encoder_know_results(encoder, &framing, schema_provisioning_result, &err) != STATUS_OK)

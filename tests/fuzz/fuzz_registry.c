@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 enum {
-    ALLOCATION_BYTES_MAX = 1 << 18,
     SCHEMA_BYTES_MAX = 1 << 20,
     REQUESTS_MAX = 200, /* for one question, whatever is answered */
 };
@@ -88,7 +87,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
     if (crypto_start(&err) != STATUS_OK)
         abort();
-    avro_start(ALLOCATION_BYTES_MAX);
     return 0;
 }
 
