@@ -230,9 +230,11 @@ def test_a_topic_made_again_halts(past):
     reason = wait_until(lambda: halt_reason(world), what="halted")
     assert "made again" in reason
     nothing_happens(world)
+    sources = world.send([create(world) for _ in range(offset)])
+    world.worker.stop()
+    assert "no committed offset any more" in halted(world), "also now that the new topic has as many records"
     permit(world, "adopt", "the topic was made again")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
-    sources = world.send([create(world) for _ in range(offset)])
     wait_until(lambda: accounts(world) == BEFORE + 1 + offset, what="all records of the new topic are applied")
     assert sources[-1] == (partition, offset), "also that in the place of the dead letter"
     world.settle()

@@ -23,10 +23,10 @@ static void put_decision(struct buffer *buffer, const struct fence_facts *facts)
     const struct fence_decision d = fence_decide(facts);
     put_offset(buffer, "F", facts->has_row ? facts->fence : -1);
     put_offset(buffer, "C", facts->committed);
-    buffer_printf(buffer, " %-6s%s%s%s : ", permissions[facts->permission],
-                  facts->policy_rewind ? " rewind" : "",
-                  facts->only_control_records ? " control" : "",
-                  facts->republish_below ? " begun" : "");
+    buffer_printf(
+        buffer, " %-6s%s%s%s%s : ", permissions[facts->permission],
+        facts->policy_rewind ? " rewind" : "", facts->only_control_records ? " control" : "",
+        facts->republish_below ? " begun" : "", facts->published_upto ? " published" : "");
     if (d.action == FENCE_HALT)
         buffer_printf(buffer, "HALT %s", d.name);
     else
@@ -42,7 +42,7 @@ static void for_all_facts(void (*visit)(struct buffer *, const struct fence_fact
     for (size_t f = 0; f < COUNT_OF(fences); f++) {
         for (size_t c = 0; c < COUNT_OF(commits); c++) {
             for (int p = 0; p < 3; p++) {
-                for (int more = 0; more < 4; more++) {
+                for (int more = 0; more < 5; more++) {
                     const struct fence_facts facts = {
                         .has_row = fences[f] >= 0,
                         .fence = fences[f] < 0 ? 0 : fences[f],
@@ -53,8 +53,11 @@ static void for_all_facts(void (*visit)(struct buffer *, const struct fence_fact
                         .policy_rewind = more == 1,
                         .only_control_records = more == 2,
                         .republish_below = more == 3 ? commits[c] : 0,
+                        .published_upto = more == 4 ? fences[f] : 0,
                     };
                     bool means_nothing = more && (!facts.has_row || facts.committed <= facts.fence);
+                    if (more == 4)
+                        means_nothing = !facts.has_row || facts.committed >= 0;
                     if (!means_nothing)
                         visit(buffer, &facts);
                 }

@@ -53,6 +53,7 @@ static void take_row(struct fence_view *view, json_t *row)
     view->facts.has_row = true;
     json_member_int64(row, "next_offset", &view->facts.fence);
     json_member_int64(row, "republish_below", &view->facts.republish_below);
+    json_member_int64(row, "published_upto", &view->facts.published_upto);
     view->facts.permission = !permission                         ? FENCE_PERMIT_NONE
                              : strcmp(permission, "accept") == 0 ? FENCE_PERMIT_ACCEPT
                                                                  : FENCE_PERMIT_ADOPT;

@@ -13,14 +13,26 @@ static bool offsets_mean_other_records(const struct fence_facts *f)
     return f->has_row && is_another_log(f) && f->permission != FENCE_PERMIT_ADOPT;
 }
 
-/* Also when, since it was permitted, so many records have come that the fence is within the log
- * again: the group's offsets went with the former topic. (A topic that has only lost its group's
- * offsets was never halted, so nothing was permitted.) */
+/* Also when so many records have come that the fence is within the new log: the group's offsets
+ * went with the former topic. */
 static bool topic_made_again_adopted(const struct fence_facts *f)
 {
     bool has_grown_past = f->committed < 0 && f->fence > f->log_start;
     return f->has_row && (is_another_log(f) || has_grown_past) &&
            f->permission == FENCE_PERMIT_ADOPT;
+}
+
+/* They were there once, since results were published. They go with a deleted topic, and expire when
+ * a group is away for long: nothing else tells the one from the other, once a new topic has as many
+ * records as the former one had. */
+static bool offsets_gone(const struct fence_facts *f)
+{
+    return f->has_row && f->committed < 0 && f->published_upto > f->log_start;
+}
+
+static bool offsets_gone_accepted(const struct fence_facts *f)
+{
+    return offsets_gone(f) && f->permission == FENCE_PERMIT_ACCEPT;
 }
 
 static bool retention_took_unread(const struct fence_facts *f)
@@ -109,6 +121,15 @@ const struct fence_rule fence_rules[] = {
      NULL},
     {"retention_took_unread", retention_took_unread, FENCE_HALT, FENCE_FROM_NOWHERE, false, false,
      true, "retention took records that were never read", "provctl fence accept"},
+    {"offsets_gone_accepted", offsets_gone_accepted, FENCE_GO, FENCE_FROM_COMMITTED, false, true,
+     true, "the group's offsets are gone; reading again from the start of the log, as permitted",
+     NULL},
+    {"offsets_gone", offsets_gone, FENCE_HALT, FENCE_FROM_NOWHERE, false, false, true,
+     "results were published, but the group has no committed offset any more: the topic was "
+     "deleted and made again, or the offsets have expired",
+     "provctl fence accept (the same topic: read again from its start) or provctl fence adopt "
+     "(made "
+     "again: all its records are new)"},
     {"first_start", first_start, FENCE_GO, FENCE_FROM_LOG_START, false, false, false,
      "a new group on a new database: reading from the start of the log", NULL},
     {"unknown_database_adopted", unknown_database_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false,

@@ -9,8 +9,9 @@
 /* What is known of a partition when it is assigned. */
 struct fence_facts {
     bool has_row;
-    int64_t fence;     /* F: next_offset of the fence row */
-    int64_t committed; /* C: the group's committed offset; -1: none */
+    int64_t fence;          /* F: next_offset of the fence row */
+    int64_t committed;      /* C: the group's committed offset; -1: none */
+    int64_t published_upto; /* of the fence row: beyond the first offset, offsets were committed */
     int64_t log_start, log_end;
     bool only_control_records; /* C > F, and [F, C) holds no record */
     int64_t republish_below;   /* of the fence row: C of the last rewind that was begun; 0: none */

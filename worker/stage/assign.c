@@ -142,6 +142,7 @@ static enum status gather_facts(struct assign *assign, int32_t partition,
         .fence = row->state.next_offset,
         .policy_rewind = assign->policy_rewind,
         .republish_below = row->republish_below,
+        .published_upto = row->state.published_upto,
     };
     take_permission(row, facts);
     enum status status = ask_kafka(assign, partition, facts, err);
