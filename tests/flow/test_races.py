@@ -7,19 +7,19 @@ import contextlib
 import psycopg2
 import pytest
 
-from support.events import make_event
+from support.events import make_event, uuid7
 from support.waiting import stays_true, wait_until
 
-# Lets the updates of accounts through that had the row locked before; all others lose their race.
-ONLY_LOCKED = """
-CREATE FUNCTION provd.only_locked() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
-DECLARE
-    holder xid;
+# Another worker that is always first at the domains, until it is told to stop.
+ALWAYS_FIRST = """
+CREATE OR REPLACE FUNCTION provd.always_first() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT a.xmax INTO holder FROM provd.account a WHERE a.uuid = OLD.uuid;
-    RETURN CASE WHEN holder::text = (pg_current_xact_id()::xid)::text THEN NEW END;
+    RAISE EXCEPTION 'somebody was faster' USING ERRCODE = 'unique_violation';
 END $$;
-CREATE TRIGGER only_locked BEFORE UPDATE ON provd.account FOR EACH ROW EXECUTE FUNCTION provd.only_locked();
+CREATE TRIGGER always_first BEFORE UPDATE ON provd.domain FOR EACH ROW EXECUTE FUNCTION provd.always_first();
+"""
+NOT_FIRST_ANY_MORE = """
+CREATE OR REPLACE FUNCTION provd.always_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 """
 # What the server says at COMMIT when it was told not to wait for the standby any longer.
 NO_STANDBY = """
@@ -67,12 +67,13 @@ def comment(address, text):
 
 
 def wait_for_lane_at_lock(world):
-    """The lane waits for what the rival holds."""
+    """The lane waits for what the rival holds. Returns the statement that waits."""
     waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
+        "SELECT query FROM pg_stat_activity"
         " WHERE datname = current_database() AND usename = 'provd' AND wait_event_type = 'Lock'"
     )
-    wait_until(lambda: world.database.value(waiting) == 1, what="the lane waits for a lock")
+    ((statement,),) = wait_until(lambda: world.database.rows(waiting), what="the lane waits for a lock")
+    return statement
 
 
 def lost_races(world):
@@ -97,14 +98,22 @@ def test_a_row_that_changed_meanwhile_is_loaded_again(world, rival):
     assert row == [("sales", "ours")] and lost_races(world) > before
 
 
-def test_a_batch_that_keeps_losing_locks_its_rows_first(world):
+def test_a_batch_that_keeps_losing_locks_its_rows_first(world, rival):
     """However often others are faster: in the end nobody else is let in."""
     made = create(world)
-    world.ask([made], partition=0)
-    world.database.rows(ONLY_LOCKED)
-    (result,) = world.ask([comment(address_of(made), "at last")], partition=0)
-    world.database.rows("DROP FUNCTION provd.only_locked CASCADE")
-    assert result["status"] == "APPLIED"
+    world.ask([made, make_event("CreateDomain", {"domain": "busy.example"})], partition=0)
+    world.database.rows(ALWAYS_FIRST)
+    rival.execute("SELECT FROM provd.account WHERE address = %s FOR UPDATE", (address_of(made),))
+    world.worker.stop()  # so that both events come in one batch
+    limits = {"domain": "busy.example", "fields": ["limits"], "limits": {"max_accounts": 5}}
+    sources = world.send([make_event("UpdateDomain", limits), comment(address_of(made), "at last")], partition=0)
+    world.worker.start(wait=False)
+    statement = wait_for_lane_at_lock(world)
+    assert "FOR NO KEY UPDATE" in statement and "provd.account" in statement, "it waits where it loads"
+    world.database.rows(NOT_FIRST_ANY_MORE)
+    rival.connection.rollback()
+    assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
+    world.database.rows("DROP FUNCTION provd.always_first CASCADE")
 
 
 def test_what_is_committed_while_a_batch_waits_for_its_fence_is_seen_at_once(world, rival):
@@ -131,9 +140,13 @@ def test_what_is_committed_while_a_batch_waits_for_its_fence_is_seen_at_once(wor
 
 def test_rows_are_written_in_the_order_of_their_keys(world, rival):
     """Two lanes that write the same accounts wait for each other in turn, instead of dying of a deadlock."""
-    made = [create(world), create(world)]
+    # The one that comes first by its key comes last by its address, by which accounts are loaded.
+    made = [make_event("CreateAccount", {"address": world.name(stem)}) for stem in ("zoe", "abe")]
+    for second, event in enumerate(made):
+        event["event_id"] = uuid7(event["occurred_at"] + second * 1_000_000)
     results = world.ask(made, partition=0)
     first, last = sorted(zip([result["account_uuid"] for result in results], map(address_of, made)))
+    assert first[1] > last[1]
     world.worker.stop()  # so that both events come in one batch
     sources = world.send([comment(last[1], "sent first"), comment(first[1], "sent last")], partition=0)
     rival.execute("SELECT FROM provd.account WHERE uuid = %s FOR UPDATE", (last[0],))

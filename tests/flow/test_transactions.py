@@ -9,8 +9,7 @@ from support.avro_schema import versions
 from support.events import event_record, make_event, single_object
 from support.waiting import wait_until
 
-SLOW_S = 9  # longer than the group waits for a member that does not poll
-POLL_LIMIT = {"kafka.consumer.max.poll.interval.ms": 6000}
+SLOW_S = 15  # longer than a session lasts and a successor needs
 
 
 def create(world):
@@ -110,14 +109,20 @@ def test_every_batch_writes_its_fence_also_when_all_of_it_is_known(world):
 
 
 def test_a_member_that_the_group_has_dropped_publishes_nothing(make_world):
-    """It thinks too long between its two commits; its partition goes to another one, who publishes the batch."""
-    world = make_world(partitions=1, settings=POLL_LIMIT).start()
+    """Its machine stands still between its two commits, and its partition goes to another one, who publishes the batch.
+
+    When it goes on it first learns that it is nobody any more: what it takes to Kafka then is who it was.
+    """
+    world = make_world(partitions=1).start()
     other = world.make_worker()
     hits = int(world.worker.metric("provd_batch_events_count"))
     world.worker.set_failpoints(f"before_send_offsets=sleep-{SLOW_S * 1000}:{hits + 1}")
     sources = world.send([create(world) for _ in range(3)])
     wait_until(lambda: accounts(world) == 3, what="committed in the database")
+    (lane,) = world.worker.lane_pids()
+    os.kill(lane, signal.SIGSTOP)
     other.start(wait=False)
     world.answers(sources)
+    os.kill(lane, signal.SIGCONT)
     wait_until(lambda: "has moved on" in world.worker.log_text(), what="the slow one notices")
     world.check()
