@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "schema_version.h"
+#include "wire/crypto.h"
 #include "wire/idna.h"
 #include "wire/schemas_embedded.h"
 #include "wire/schemas_history.h"
@@ -48,6 +49,7 @@ static void set_policy(struct policy *policy, const struct config *config)
     policy->allow_cleartext = config->accounts.allow_cleartext;
     policy->allow_weak_crypt = config->accounts.allow_weak_crypt;
     policy->to_ascii = idna_to_ascii;
+    policy->is_affordable = crypto_hash_is_affordable;
 }
 
 static void set_kafka(struct lane *lane, const struct config *config, int index)

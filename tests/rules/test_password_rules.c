@@ -102,6 +102,21 @@ static void the_operator_may_allow_what_is_weak(void **state)
     assert_int_equal(judge_hash("{MD5}x", &lenient), CODE_UNKNOWN_SCHEME);
 }
 
+static bool costs_no_more_than_16(struct text hash)
+{
+    return !text_starts_with(hash, "{BLF-CRYPT}$2y$31$");
+}
+
+static void a_hash_that_is_too_dear_to_compare_is_refused(void **state)
+{
+    (void)state;
+    struct policy thrifty = policy_defaults;
+    thrifty.is_affordable = costs_no_more_than_16;
+    assert_int_equal(judge_hash("{BLF-CRYPT}$2y$31$abcdefghijklmnopqrstuu", &thrifty),
+                     CODE_INVALID_FIELD);
+    assert_int_equal(judge_hash("{BLF-CRYPT}$2y$12$abcdefghijklmnopqrstuu", &thrifty), CODE_NONE);
+}
+
 static void sealed_and_generated_secrets_must_be_complete(void **state)
 {
     (void)state;
@@ -154,6 +169,7 @@ int main(void)
         cmocka_unit_test(schemes_and_their_rules),
         cmocka_unit_test(a_hash_has_at_most_512_characters),
         cmocka_unit_test(the_operator_may_allow_what_is_weak),
+        cmocka_unit_test(a_hash_that_is_too_dear_to_compare_is_refused),
         cmocka_unit_test(sealed_and_generated_secrets_must_be_complete),
         cmocka_unit_test(a_clear_password_has_eight_characters_and_is_not_the_name),
     };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,6 +241,16 @@ static void sealing_to_no_key_fails(void **state)
 
 /* --- passwords -------------------------------------------------------------------------------- */
 
+/* With memory enough there is an answer. */
+static bool verifies(struct text plain, struct text stored)
+{
+    struct error err;
+    bool matches;
+
+    assert_int_equal(crypto_verify_password(plain, stored, &matches, &err), STATUS_OK);
+    return matches;
+}
+
 static void each_scheme_verifies_what_it_hashed(void **state)
 {
     static const struct {
@@ -260,10 +271,36 @@ static void each_scheme_verifies_what_it_hashed(void **state)
 
         assert_int_equal(crypto_hash_password(plain, &cases[i].cost, hash, &err), STATUS_OK);
         assert_true(text_starts_with(text_from(hash), cases[i].prefix));
-        assert_true(crypto_verify_password(plain, text_from(hash)));
-        assert_false(crypto_verify_password(TEXT("another"), text_from(hash)));
+        assert_true(verifies(plain, text_from(hash)));
+        assert_false(verifies(TEXT("another"), text_from(hash)));
     }
 }
+
+#if !defined(__SANITIZE_ADDRESS__)
+/* That memory is short says nothing about the password. */
+static void without_memory_nothing_is_said_about_a_password(void **state)
+{
+    struct hash_cost cost = {HASH_ARGON2ID, 1, 256 << 20};
+    struct rlimit before, little;
+    char hash[PASSWORD_HASH_MAX];
+    struct error err;
+    bool matches;
+
+    (void)state;
+    assert_int_equal(crypto_hash_password(TEXT("secret"), &cost, hash, &err), STATUS_OK);
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    little = (struct rlimit){.rlim_cur = 128 << 20, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &little), 0);
+    enum status right = crypto_verify_password(TEXT("secret"), text_from(hash), &matches, &err);
+    enum status wrong = crypto_verify_password(TEXT("another"), text_from(hash), &matches, &err);
+    enum status cheap = crypto_verify_password(TEXT("secret"), TEXT("{SHA}x"), &matches, &err);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(right, STATUS_RETRY);
+    assert_int_equal(wrong, STATUS_RETRY);
+    assert_int_equal(cheap, STATUS_OK);
+    assert_string_equal(err.code, "ENOMEM");
+}
+#endif
 
 static void impossible_costs_and_passwords_are_errors(void **state)
 {
@@ -319,10 +356,10 @@ static void hashes_made_by_dovecot_verify(void **state)
     for (size_t i = 0; i < sizeof dovecot_hashes / sizeof dovecot_hashes[0]; i++) {
         struct text stored = text_from(dovecot_hashes[i]);
 
-        if (!crypto_verify_password(TEXT("secret"), stored))
+        if (!verifies(TEXT("secret"), stored))
             fail_msg("does not verify: %s", dovecot_hashes[i]);
-        assert_false(crypto_verify_password(TEXT("Secret"), stored));
-        assert_false(crypto_verify_password(TEXT(""), stored));
+        assert_false(verifies(TEXT("Secret"), stored));
+        assert_false(verifies(TEXT(""), stored));
     }
 }
 
@@ -336,10 +373,32 @@ static void broken_hashes_never_verify(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        assert_false(crypto_verify_password(TEXT("secret"), text_from(broken[i])));
-        assert_false(crypto_verify_password(TEXT(""), text_from(broken[i])));
+        assert_false(verifies(TEXT("secret"), text_from(broken[i])));
+        assert_false(verifies(TEXT(""), text_from(broken[i])));
     }
-    assert_false(crypto_verify_password(TEXT_NULL, text_from(dovecot_hashes[0])));
+    assert_false(verifies(TEXT_NULL, text_from(dovecot_hashes[0])));
+}
+
+static void a_dear_hash_is_told_with_its_scheme_in_front(void **state)
+{
+    static const struct {
+        const char *hash;
+        bool is_affordable;
+    } cases[] = {
+        {"{BLF-CRYPT}$2y$16$abcdefghijklmnopqrstuu", true},
+        {"{BLF-CRYPT}$2y$31$abcdefghijklmnopqrstuu", false},
+        {"{crypt}$2y$31$abcdefghijklmnopqrstuu", false},
+        {"{ARGON2ID}$argon2id$v=19$m=4194304,t=3,p=1$c2FsdA$h", false},
+        {"{CRYPT}$y$jzT$salt$h", false},
+        {"{SSHA256}YkPoJV+ZVWratSyq+j2DylAqC+U4j8clWdIKsE6LfCjMBjrK", true},
+        {"{PBKDF2}$1$salt$5000$h", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (crypto_hash_is_affordable(text_from(cases[i].hash)) != cases[i].is_affordable)
+            fail_msg("%s", cases[i].hash);
+    }
 }
 
 /* Senders choose the cost of the hashes that they send. */
@@ -426,6 +485,10 @@ int main(void)
         cmocka_unit_test(hashes_made_by_dovecot_verify),
         cmocka_unit_test(broken_hashes_never_verify),
         cmocka_unit_test(what_would_take_days_is_not_compared),
+        cmocka_unit_test(a_dear_hash_is_told_with_its_scheme_in_front),
+#if !defined(__SANITIZE_ADDRESS__)
+        cmocka_unit_test(without_memory_nothing_is_said_about_a_password),
+#endif
         cmocka_unit_test(generated_passwords_differ_and_have_no_look_alikes),
         cmocka_unit_test(dovecot_takes_our_hashes),
     };

@@ -20,4 +20,5 @@ const struct policy policy_defaults = {
     .allow_weak_crypt = false,
     .system_sources = {0},
     .to_ascii = 0,
+    .is_affordable = 0,
 };

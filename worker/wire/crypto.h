@@ -75,12 +75,17 @@ size_t crypto_password_bytes_max(enum hash_scheme scheme);
  * the caller has to refuse as a bad event. */
 enum status crypto_hash_password(struct text plain, const struct hash_cost *cost,
                                  char ret_hash[PASSWORD_HASH_MAX], struct error *err);
-/* True when `plain` is the password behind a stored hash: {ARGON2ID}, {ARGON2I}, {BLF-CRYPT},
+/* Is `plain` the password behind a stored hash? {ARGON2ID}, {ARGON2I}, {BLF-CRYPT},
  * {SHA512-CRYPT}, {SHA256-CRYPT}, {MD5-CRYPT}, {DES-CRYPT}, {CRYPT} (yescrypt too), {SSHA512},
  * {SSHA256}, {SSHA}, {SMD5}, {SHA512}, {SHA256}, {SHA}, {SHA1}, {LDAP-MD5}, {PLAIN-MD5}; digests
  * also with Dovecot's .HEX and .B64. Digests are compared in constant time. A hash that
- * is dearer than the settings let our own be is not compared: false. */
-bool crypto_verify_password(struct text plain, struct text stored);
+ * is dearer than the settings let our own be is not compared: false. RETRY when memory is short:
+ * nothing is known then. */
+enum status crypto_verify_password(struct text plain, struct text stored, bool *ret_matches,
+                                   struct error *err);
+/* False for a stored hash that is too dear to be compared, by us or at each login: argon2 beyond 1
+ * GiB or 32 passes, bcrypt beyond 16, SHA-crypt beyond 10,000,000 rounds, yescrypt beyond 11. */
+bool crypto_hash_is_affordable(struct text stored);
 /* A random password of `length` characters from an alphabet without look-alikes; plain is wiped by
  * the caller. */
 void crypto_generate_password(struct arena *arena, size_t length, struct text *ret_plain);

@@ -7,6 +7,7 @@
 
 #include <crypt.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,34 +130,66 @@ static const struct scheme schemes[] = {
 
 static const struct scheme *scheme_split(struct text stored, bool *ret_is_hex,
                                          struct text *ret_hash);
+static bool verify_argon2(struct text plain, const char *hash);
 static bool verify_crypt(struct text plain, const char *hash);
 static bool verify_digest(struct text plain, const struct scheme *scheme, bool is_hex,
                           struct text hash);
 
-bool crypto_verify_password(struct text plain, struct text stored)
+/* What stands behind the scheme, ended by NUL. NULL: no hash that is known here. */
+static const struct scheme *take_hash(struct text stored, char hash_z[STORED_BYTES_MAX + 1],
+                                      bool *ret_is_hex)
 {
-    char hash_z[STORED_BYTES_MAX + 1];
     const struct scheme *scheme;
     struct text hash;
-    bool is_hex;
 
-    if (plain.data == NULL || plain.len > PLAIN_BYTES_MAX || stored.len > STORED_BYTES_MAX)
-        return false;
-    scheme = scheme_split(stored, &is_hex, &hash);
+    if (stored.len > STORED_BYTES_MAX)
+        return NULL;
+    scheme = scheme_split(stored, ret_is_hex, &hash);
     if (scheme == NULL)
-        return false;
+        return NULL;
     memcpy(hash_z, hash.data, hash.len);
     hash_z[hash.len] = '\0';
+    return scheme;
+}
+
+bool crypto_hash_is_affordable(struct text stored)
+{
+    char hash_z[STORED_BYTES_MAX + 1];
+    bool is_hex;
+    const struct scheme *scheme = take_hash(stored, hash_z, &is_hex);
+
+    return scheme == NULL || scheme->verifier == VERIFY_DIGEST || crypto_is_affordable(hash_z);
+}
+
+/* Memory that cannot be had is no wrong password: errno tells them apart. */
+enum status crypto_verify_password(struct text plain, struct text stored, bool *ret_matches,
+                                   struct error *err)
+{
+    char hash_z[STORED_BYTES_MAX + 1];
+    bool is_hex;
+    const struct scheme *scheme = take_hash(stored, hash_z, &is_hex);
+
+    *ret_matches = false;
+    if (scheme == NULL || plain.data == NULL || plain.len > PLAIN_BYTES_MAX)
+        return STATUS_OK;
+    if (scheme->verifier != VERIFY_DIGEST && !crypto_is_affordable(hash_z))
+        return STATUS_OK;
+    errno = 0;
     switch (scheme->verifier) {
     case VERIFY_ARGON2:
-        return crypto_is_affordable(hash_z) &&
-               crypto_pwhash_str_verify(hash_z, plain.data, plain.len) == 0;
+        *ret_matches = verify_argon2(plain, hash_z);
+        break;
     case VERIFY_CRYPT:
-        return crypto_is_affordable(hash_z) && verify_crypt(plain, hash_z);
+        *ret_matches = verify_crypt(plain, hash_z);
+        break;
     case VERIFY_DIGEST:
-        return verify_digest(plain, scheme, is_hex, hash);
+        *ret_matches = verify_digest(plain, scheme, is_hex, text_from(hash_z));
+        break;
     }
-    return false;
+    if (*ret_matches || errno != ENOMEM)
+        return STATUS_OK;
+    return error_set(err, STATUS_RETRY, "ENOMEM",
+                     "password: no memory for comparing it with a {%s}", scheme->name);
 }
 
 /* "{SSHA256.HEX}0123..": the scheme, how its digest is written, and the rest. */
@@ -186,6 +219,20 @@ static const struct scheme *scheme_split(struct text stored, bool *ret_is_hex,
     return NULL;
 }
 
+/* libsodium answers EINVAL to a wrong password and to memory that cannot be had. So what it needs
+ * is asked for once more: where that fails, its answer says nothing. */
+static bool verify_argon2(struct text plain, const char *hash)
+{
+    const char *memory = strstr(hash, "$m=");
+
+    if (crypto_pwhash_str_verify(hash, plain.data, plain.len) == 0)
+        return true;
+    errno = 0;
+    void *volatile probe = memory ? malloc(strtoul(memory + 3, NULL, 10) * 1024) : NULL;
+    free(probe); /* which leaves ENOMEM in errno */
+    return false;
+}
+
 static bool verify_crypt(struct text plain, const char *hash)
 {
     char plain_z[PLAIN_BYTES_MAX + 1];
@@ -194,7 +241,7 @@ static bool verify_crypt(struct text plain, const char *hash)
     bool is_right = false;
 
     if (crypt == NULL)
-        return false;
+        return false; /* with ENOMEM */
     memcpy(plain_z, plain.data, plain.len);
     plain_z[plain.len] = '\0';
     if (strlen(plain_z) == plain.len) {

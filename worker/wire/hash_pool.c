@@ -31,7 +31,7 @@ static void do_job(struct hash_job *job, const struct hash_cost *cost)
     if (text_is_null(job->stored))
         job->status = crypto_hash_password(job->plain, cost, job->hash, &job->error);
     else
-        job->matches = crypto_verify_password(job->plain, job->stored);
+        job->status = crypto_verify_password(job->plain, job->stored, &job->matches, &job->error);
     job->is_done = true;
 }
 
