@@ -244,17 +244,33 @@ static enum status find_framing(struct lane *lane, struct error *err)
     return status;
 }
 
-static enum status check_schema_version(struct lane *lane, struct error *err)
+static enum status ask_number(struct lane *lane, const char *question, int64_t *ret_number,
+                              struct error *err)
 {
     struct result *result = NULL;
-    enum status status = postgres_query(lane->apply.pg, "SELECT provd.schema_version() AS version",
-                                        NULL, 0, &result, err);
+    enum status status = postgres_query(lane->apply.pg, question, NULL, 0, &result, err);
     if (status != STATUS_OK)
         return error_prefix(err, status, "asking for the version of the database schema");
-    int64_t version = result_int(result, 0, 0);
+    *ret_number = result_int(result, 0, 0);
     result_close(result);
+    return STATUS_OK;
+}
+
+static enum status check_schema_version(struct lane *lane, struct error *err)
+{
+    int64_t version;
+    enum status status =
+        ask_number(lane, "SELECT provd.schema_version() AS version", &version, err);
+    if (status != STATUS_OK)
+        return status;
     if (version == PROVD_SCHEMA_VERSION)
         return STATUS_OK;
+    /* Workers are upgraded one by one, after the database: a newer one says which it still fits. */
+    int64_t serves_from = INT64_MAX;
+    if (version > PROVD_SCHEMA_VERSION)
+        status = ask_number(lane, "SELECT provd.schema_serves_from()", &serves_from, err);
+    if (status != STATUS_OK || serves_from <= PROVD_SCHEMA_VERSION)
+        return status;
     return error_set(err, STATUS_FATAL, NULL,
                      "the database has schema version %" PRId64 ", this worker needs %d: run "
                      "tools/migrate deploy, or the worker that fits",

@@ -244,11 +244,23 @@ def test_wrong_settings_are_refused_at_the_start(make_world):
         assert told in worker.log_text(), worker.log_text()
 
 
+def set_number(world, function, number):
+    world.database.rows(
+        f"CREATE OR REPLACE FUNCTION provd.{function}() RETURNS int LANGUAGE sql STABLE AS 'SELECT {number}'"
+    )
+
+
+def test_a_newer_database_that_still_serves_this_worker_is_no_obstacle(make_world):
+    world = make_world(partitions=1)
+    set_number(world, "schema_version", 4711)
+    (result,) = world.start().ask([create(world)])
+    assert result["status"] == "APPLIED"
+
+
 def test_a_database_of_another_schema_version_is_refused(make_world):
     world = make_world(partitions=1)
-    world.database.rows(
-        "CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE sql STABLE AS 'SELECT 4711'"
-    )
+    set_number(world, "schema_version", 4711)
+    set_number(world, "schema_serves_from", 4711)
     world.worker.may_end_with = 78
     world.worker.start(wait=False)
     wait_until(lambda: "4711" in world.worker.log_text(), what="the log names both versions")

@@ -24,6 +24,8 @@ static const char sql_role[] =
     "    FROM pg_roles r WHERE r.rolname = current_user) t";
 static const char sql_version[] =
     "SELECT to_json(t)::text FROM (SELECT provd.schema_version() AS version) t";
+static const char sql_serves_from[] =
+    "SELECT to_json(t)::text FROM (SELECT provd.schema_serves_from() AS serves_from) t";
 static const char sql_partitions[] =
     "SELECT to_json(t)::text FROM ("
     "    SELECT parent || to_char(month, '_YYYY_MM') AS name,"
@@ -82,6 +84,18 @@ static void check_role(struct check *check, struct postgres *pg)
     json_decref(rows);
 }
 
+/* Does a newer schema still serve this version's workers? */
+static bool is_served(struct check *check, struct postgres *pg)
+{
+    json_t *rows = ask(check, pg, "database schema", sql_serves_from, to_migrate);
+    int64_t from = INT64_MAX;
+
+    if (rows)
+        json_member_int64(json_array_get(rows, 0), "serves_from", &from);
+    json_decref(rows);
+    return from <= PROVD_SCHEMA_VERSION;
+}
+
 static void check_version(struct check *check, struct postgres *pg)
 {
     json_t *rows = ask(check, pg, "database schema", sql_version, to_migrate);
@@ -90,6 +104,13 @@ static void check_version(struct check *check, struct postgres *pg)
     if (!rows)
         return;
     json_member_int64(json_array_get(rows, 0), "version", &version);
+    json_decref(rows);
+    if (version > PROVD_SCHEMA_VERSION && is_served(check, pg)) {
+        check_found(check, "database schema", VERDICT_OK, "upgrade this provd too",
+                    "version %" PRId64 ", which still serves this provd's %d", version,
+                    PROVD_SCHEMA_VERSION);
+        return;
+    }
     check_found(check, "database schema",
                 version == PROVD_SCHEMA_VERSION ? VERDICT_OK : VERDICT_FAILED,
                 version == PROVD_SCHEMA_VERSION ? NULL
@@ -97,7 +118,6 @@ static void check_version(struct check *check, struct postgres *pg)
                     ? to_migrate
                     : "this provd is older than the database: install the newer one",
                 "version %" PRId64 ", this provd needs %d", version, PROVD_SCHEMA_VERSION);
-    json_decref(rows);
 }
 
 static void check_partitions(struct check *check, struct postgres *pg)
