@@ -14,6 +14,8 @@ TRAP_LIMIT_S = 20
 RECOVERY_LIMIT_S = 60
 COMMIT_BYTES = 12  # of the answer to a COMMIT
 KAFKA_HEAD_BYTES = 14  # length, number, version, correlation id of a request
+# So that a lane is dropped by its group before its transaction is.
+SLOW = {"kafka.consumer.max.poll.interval.ms": 6000, "kafka.transaction_timeout": "12s"}
 # Answers that a lane waits for in each transaction, in their order.
 TRANSACTION = ("AddPartitionsToTxn", "Produce", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn")
 
@@ -153,6 +155,26 @@ def test_a_commit_in_doubt_is_looked_up(world, byte):
     assert world.worker.get("/livez").ok
     world.lines.kafka.let_go()
     each_is_applied(world, sources)
+
+
+def test_an_abort_that_arrives_late_takes_nothing_with_it(world):
+    """EndTxn is sent again when nobody answers. The first one gets there seconds later, in the next transaction of the
+    same producer, between the results and the offsets: those would be committed, and these would be gone."""
+    world.worker.stop()
+    slow = world.make_worker(**SLOW).start()
+    hits = int(slow.metric("provd_batch_events_count"))
+    # Dropped by its group while it thinks; and later enough time to be overtaken by its own past.
+    slow.set_failpoints(f"before_send_offsets=sleep-7000:{hits + 1},before_send_offsets=sleep-4000:{hits + 2}")
+    abort = world.lines.kafka.set(kafka_request("EndTxn", then="hold"))
+    sources = world.send(creations(world), partition=0)
+    abort.wait(RECOVERY_LIMIT_S)
+    world.lines.kafka.set(KafkaReply("EndTxn", byte=None, then="pass")).wait(RECOVERY_LIMIT_S)
+    # Results and changes are two requests.
+    world.lines.kafka.set(KafkaReply("Produce", byte=None, then="pass", skip=1)).wait(RECOVERY_LIMIT_S)
+    world.lines.kafka.let_go()
+    each_is_applied(world, sources)
+    slow.stop()
+    world.worker.start()
 
 
 # --- the registry -----------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ KAFKA_REQUESTS = {
 
 class Trap:
     """Strikes once: of the message that it waits for `byte` bytes pass (None: all). Then its connection is cut; with
-    `then="hold"` it goes silent, with "black hole" all do. `skip` such messages pass unharmed."""
+    `then="hold"` it goes silent, with "black hole" all do; "pass" does no harm, but tells. `skip` such messages pass
+    unharmed."""
 
     def __init__(self, side, is_it, byte=0, then="cut", skip=0):
         self.side, self.byte, self.then = side, byte, then
@@ -186,6 +187,10 @@ class Proxy:
             self._traps = [other for other in self._traps if not other.is_sprung] + [trap]
         return trap
 
+    def unset(self, trap):
+        with self._changed:
+            self._traps = [other for other in self._traps if other is not trap]
+
     def clear(self):
         """As if nothing had ever been done to it; connections that a trap holds are cut."""
         with self._changed:
@@ -305,7 +310,7 @@ class _Flow:
         if self.link.is_cut:
             return
         passes, then = self._proxy.look(self, piece)
-        if passes is None:
+        if passes is None or then == "pass":
             self._sink.sendall(piece)
             return
         self._sink.sendall(piece[:passes])
