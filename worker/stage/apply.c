@@ -295,6 +295,7 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     struct transaction t;
     struct keys keys;
     begin(&t, apply, batch, from, to, err);
+    postgres_meanwhile(apply->pg, apply->meanwhile, apply->opaque);
     size_t first_end = from + plan_segment_end(&t.input, 0);
     gather_keys(&t, from, first_end, &keys);
     enum status status = open_transaction(&t, &keys);
@@ -461,6 +462,8 @@ enum status apply_run(struct apply *apply, struct batch *batch, struct error *er
     batch->outcomes = ARENA_ARRAY(&batch->arena, struct outcome, batch->count);
     batch->outputs = ARENA_ARRAY(&batch->arena, struct output, batch->count);
     status = unroll(apply, batch, 0, batch->count, err);
+    if (apply->pg)
+        postgres_meanwhile(apply->pg, NULL, NULL);
     if (status != STATUS_OK)
         undo(batch, &beginning);
     return status;

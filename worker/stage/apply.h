@@ -21,6 +21,8 @@ struct apply {
     struct output_maker *maker;
     struct counters *counters;
     struct id_supplies ids;
+    bool (*meanwhile)(void *opaque); /* see postgres_meanwhile; NULL: nothing */
+    void *opaque;
     int lost_races;  /* in a row, for the same batch */
     size_t stale_at; /* after apply_stale: the record whose comparison is out of date */
     int64_t fanout_timeout_ms;

@@ -162,18 +162,23 @@ static enum status next_message(struct consume *consume, int timeout_ms,
 /* --- filling ------------------------------------------------------------------------------------
  */
 
-static bool is_full(const struct consume *consume, const struct batch *batch)
+bool consume_is_full(const struct consume *consume, const struct batch *batch)
 {
     return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max;
 }
 
-/* The partition's place among the sources; a new one at its first record in this batch. */
+/* The partition's place among the sources; a new one at its first record in this batch. It is known
+ * by the batch that was filled last. */
 static uint32_t source_of(const struct consume *consume, struct batch *batch,
                           struct partition *partition)
 {
     uint32_t slot = partition->source;
     if (slot < batch->source_count && batch->sources[slot].partition == partition)
         return slot;
+    for (slot = 0; slot < batch->source_count; slot++) {
+        if (batch->sources[slot].partition == partition)
+            return partition->source = slot;
+    }
     slot = partition->source = (uint32_t)batch->source_count++;
     batch->sources[slot] = (struct batch_source){
         .partition = partition, .topic = consume->topic, .from_offset = partition->next_offset};
@@ -190,6 +195,8 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
         kafka_message_close(message);
         return;
     }
+    if (batch->count == 0)
+        batch->started_us = clock_monotonic_us();
     struct record *record = &batch->records[batch->count++];
     *record = (struct record){
         .message = message,
@@ -208,58 +215,52 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
     batch->sources[record->source].count++;
 }
 
-/* 0 while there is something at once; then the rest of the first record's patience. */
+/* Partitions came or went: what was read may belong to somebody else, and points to partitions that
+ * are no more. What comes from now on is of the new assignment, whose fences say where it starts.
+ */
+static void drop_if_stale(const struct consume *consume, struct batch *batch)
+{
+    if (batch->generation == consume->assignment->generation)
+        return;
+    batch->generation = consume->assignment->generation;
+    for (size_t i = 0; i < batch->count; i++)
+        kafka_message_close(batch->records[i].message);
+    batch->count = batch->decoded = batch->source_count = batch->bytes = 0;
+}
+
+/* How long to wait for the next record. 0 while there is something at once, and when the caller
+ * does not want to wait; then the rest of the first record's patience. */
 static int next_timeout(const struct consume *consume, const struct batch *batch, int idle_ms,
                         bool had_one)
 {
-    if (batch->count == 0)
+    if (batch->count == 0 || idle_ms == 0)
         return idle_ms;
     if (had_one)
         return 0;
     return deadline_left_ms(batch->started_us + consume->wait_ms_max * 1000);
 }
 
-/* Partitions came or went: what was read may belong to somebody else, and points to partitions that
- * are no more. What comes from now on is of the new assignment, whose fences say where it starts.
- */
-static void drop_if_stale(const struct consume *consume, struct batch *batch, uint64_t *generation)
-{
-    if (*generation == consume->assignment->generation)
-        return;
-    *generation = consume->assignment->generation;
-    for (size_t i = 0; i < batch->count; i++)
-        kafka_message_close(batch->records[i].message);
-    batch->count = batch->source_count = batch->bytes = 0;
-}
-
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
     enum status status = serve_group(consume, err);
-    uint64_t generation = consume->assignment->generation;
-    int64_t idle_until = deadline_in_ms(idle_ms);
     bool had_one = true;
-    while (status == STATUS_OK && !is_full(consume, batch)) {
+    drop_if_stale(consume, batch);
+    while (status == STATUS_OK && !consume_is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
+        bool is_last_try = !had_one || (batch->count && timeout_ms == 0 && idle_ms == 0);
         status = next_message(consume, timeout_ms, &message, err);
-        drop_if_stale(consume, batch, &generation);
+        drop_if_stale(consume, batch);
         if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 && batch->count)
             return STATUS_OK; /* nothing is lost: what is there goes on, the trouble shows again */
         if (status != STATUS_OK)
             return status;
-        had_one = message != NULL;
-        if (message) {
-            if (batch->count == 0)
-                batch->started_us = clock_monotonic_us();
+        if (message)
             take(consume, batch, message);
-        }
-        bool waited = timeout_ms == 0 ? false : !had_one;
-        if ((batch->count && waited) || (!batch->count && deadline_passed(idle_until)))
+        else if (is_last_try || batch->count == 0)
             break;
-        if (batch->count && deadline_passed(batch->started_us + consume->wait_ms_max * 1000) &&
-            !had_one)
-            break;
+        had_one = message != NULL;
     }
     return status;
 }
@@ -278,12 +279,21 @@ static enum status give_up(struct consume *consume, struct batch *batch, enum st
     return status;
 }
 
+static void make_arrays(struct batch *batch)
+{
+    if (batch->records)
+        return;
+    batch->records = ARENA_ARRAY(&batch->arena, struct record, batch->count_max);
+    batch->sources = ARENA_ARRAY(&batch->arena, struct batch_source, COUNTERS_PARTITIONS_MAX);
+}
+
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
-    batch->records = ARENA_ARRAY(&batch->arena, struct record, batch->count_max);
-    batch->sources = ARENA_ARRAY(&batch->arena, struct batch_source, COUNTERS_PARTITIONS_MAX);
+    make_arrays(batch);
     enum status status = fill(consume, batch, idle_ms, err);
+    kafka_group_metadata_close(batch->group);
+    batch->group = NULL;
     if (status == STATUS_OK && batch->count)
         status = kafka_group_metadata(consume->consumer, &batch->group, err);
     if (status != STATUS_OK || batch->count == 0)

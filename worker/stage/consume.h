@@ -33,14 +33,16 @@ struct consume {
     struct held_back held;
 };
 
-/* OK with batch->count 0 when nothing came within `idle_ms`. When partitions come or go meanwhile,
- * what had been read is forgotten: the fence says where to go on. RETRY and FATAL as kafka_consume;
- * what had been read is then read again. */
+/* Fills the batch, or tops it up. OK with batch->count 0 when nothing came within `idle_ms`; with 0
+ * it takes what is there and waits for nothing. When partitions come or go meanwhile, what had been
+ * read is forgotten: the fence says where to go on. RETRY and FATAL as kafka_consume; what had been
+ * read is then read again. */
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err);
-/* Cuts the batch: its records from `from` on (at least 1) come again with the next consume_run.
- * They are kept here, because a consumer that seeks back skips records (pitfalls of
- * librdkafka 2.0.2). RETRY with batch_lost when memory is short. */
+bool consume_is_full(const struct consume *consume, const struct batch *batch);
+/* Cuts the batch: its records from `from` on come again with the next consume_run. They are kept
+ * here, because a consumer that seeks back skips records (pitfalls of librdkafka 2.0.2). RETRY with
+ * batch_lost when memory is short. */
 enum status consume_put_back(struct consume *consume, struct batch *batch, size_t from,
                              struct error *err);
 /* Lets go of what was put back; before the consumer is closed. */

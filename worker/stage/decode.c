@@ -155,7 +155,8 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
     }
     frame.timestamp_us = record_time_us(record);
     struct writer_schema *schema = NULL;
-    enum status status = schemas_find(decode->schemas, &frame, &schema, &code, err);
+    enum status status =
+        schemas_find(decode->schemas, &frame, !decode->is_ahead, &schema, &code, err);
     if (status != STATUS_OK)
         return status;
     if (!schema) {
@@ -172,15 +173,37 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
     return STATUS_OK;
 }
 
-enum status decode_run(struct decode *decode, struct batch *batch, struct error *err)
+static void make_arrays(struct batch *batch)
+{
+    if (batch->events)
+        return;
+    batch->events = ARENA_ARRAY(&batch->arena, struct event *, batch->count_max);
+    batch->deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count_max);
+}
+
+enum status decode_run(struct decode *decode, struct batch *batch, size_t end, struct error *err)
 {
     enum status status = STATUS_OK;
-    struct arena_mark mark = arena_mark(&batch->arena);
-    batch->events = ARENA_ARRAY(&batch->arena, struct event *, batch->count);
-    batch->deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count);
-    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++)
-        status = decode_one(decode, batch, i, err);
-    if (status != STATUS_OK)
-        arena_rewind(&batch->arena, mark);
+    make_arrays(batch);
+    while (batch->decoded < end && status == STATUS_OK) {
+        struct arena_mark mark = arena_mark(&batch->arena);
+        status = decode_one(decode, batch, batch->decoded, err);
+        if (status == STATUS_OK)
+            batch->decoded++;
+        else
+            arena_rewind(&batch->arena, mark);
+    }
     return status;
+}
+
+bool decode_ahead(struct decode *decode, struct batch *batch)
+{
+    enum { SLICE = 16 }; /* about a tenth of a millisecond */
+    size_t left = batch->count - batch->decoded;
+    struct error ignored;
+    decode->is_ahead = true;
+    enum status status =
+        decode_run(decode, batch, batch->decoded + (left < SLICE ? left : SLICE), &ignored);
+    decode->is_ahead = false;
+    return status == STATUS_OK && batch->decoded < batch->count;
 }

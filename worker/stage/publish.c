@@ -1,5 +1,6 @@
 #include "stage/publish.h"
 
+#include <setjmp.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,16 +11,28 @@ enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
 
 enum status publish_connect(struct publish *publish, struct error *err)
 {
+    if (!publish->background)
+        publish->background = background_open();
+    if (!publish->background)
+        return error_set(err, STATUS_RETRY, NULL, "no thread or memory for publishing");
     if (publish->producer)
         return STATUS_OK;
     return kafka_producer_open(&publish->producer, publish->options, err);
 }
 
-void publish_close(struct publish *publish)
+static void close_producer(struct publish *publish)
 {
     kafka_producer_close(publish->producer);
     publish->producer = NULL;
-    publish->has_begun = false;
+}
+
+void publish_close(struct publish *publish)
+{
+    publish->is_unwanted = true;
+    background_close(publish->background);
+    publish->background = NULL;
+    publish->batch = NULL;
+    close_producer(publish);
 }
 
 /* --- what goes out ------------------------------------------------------------------------------
@@ -179,8 +192,8 @@ static enum kafka_verdict send_offsets(struct publish *publish, struct batch *ba
 /* --- the transaction ----------------------------------------------------------------------------
  */
 
-/* Hands all outputs to the producer; they are on their way when this returns. The producer copies
- * headers, so that what was made for them can go: a broker that is away for long is tried often. */
+/* Hands all outputs to the producer. It copies headers, so that what was made for them can go: a
+ * broker that is away for long is tried often. */
 static enum kafka_verdict send_all(struct publish *publish, const struct mapping *mapping,
                                    struct batch *batch, struct error *err)
 {
@@ -207,7 +220,7 @@ static enum kafka_verdict commit(struct publish *publish, struct batch *batch, s
 
 static void recycle(struct publish *publish)
 {
-    publish_close(publish);
+    close_producer(publish);
     counter_add(&publish->counters->producer_recycled, 1);
 }
 
@@ -268,25 +281,6 @@ static bool try_again(struct publish *publish, enum kafka_verdict verdict, enum 
     return false;
 }
 
-static enum status begin(struct publish *publish, struct batch *batch, struct error *err)
-{
-    struct mapping mapping;
-    enum status status = publish_connect(publish, err);
-    if (status == STATUS_OK)
-        status = find_mapping(publish, batch, &mapping, err);
-    if (status != STATUS_OK)
-        return status;
-    publish->verdict = send_all(publish, &mapping, batch, err);
-    publish->has_begun = true;
-    return STATUS_OK;
-}
-
-void publish_begin(struct publish *publish, struct batch *batch)
-{
-    struct error ignored; /* what cannot begin now is tried again, and told, by publish_finish */
-    begin(publish, batch, &ignored);
-}
-
 /* Finds out how the commit in doubt ended; what is not found out now is asked again before anything
  * else is sent. */
 static enum status resolve_doubt(struct publish *publish, struct batch *batch, bool *ret_done,
@@ -297,18 +291,20 @@ static enum status resolve_doubt(struct publish *publish, struct batch *batch, b
     return status;
 }
 
-/* One attempt from memory, or the rest of what publish_begin began. */
+/* One attempt from memory. */
 static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
                            bool *ret_again, struct error *err)
 {
+    struct mapping mapping;
     *ret_done = *ret_again = false;
     if (publish->is_in_doubt)
         return resolve_doubt(publish, batch, ret_done, ret_again, err);
-    enum status status = publish->has_begun ? STATUS_OK : begin(publish, batch, err);
+    enum status status = publish_connect(publish, err);
+    if (status == STATUS_OK)
+        status = find_mapping(publish, batch, &mapping, err);
     if (status != STATUS_OK)
         return status;
-    publish->has_begun = false;
-    enum kafka_verdict verdict = publish->verdict;
+    enum kafka_verdict verdict = send_all(publish, &mapping, batch, err);
     if (verdict == KAFKA_GO_ON)
         verdict = commit(publish, batch, err);
     if (verdict == KAFKA_IN_DOUBT) {
@@ -322,15 +318,14 @@ static enum status attempt(struct publish *publish, struct batch *batch, bool *r
     return status;
 }
 
-enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err)
+static enum status attempt_until_done(struct publish *publish, struct batch *batch,
+                                      struct error *err)
 {
-    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+    for (int i = 0; i < ATTEMPTS_MAX && !publish->is_unwanted; i++) {
         bool done, again;
         enum status status = attempt(publish, batch, &done, &again, err);
-        if (done) {
-            note_published(publish, batch);
+        if (done)
             return STATUS_OK;
-        }
         if (!again)
             return status == STATUS_OK ? STATUS_RETRY : status;
         clock_sleep_ms(ATTEMPT_PAUSE_MS);
@@ -338,9 +333,59 @@ enum status publish_finish(struct publish *publish, struct batch *batch, struct 
     return STATUS_RETRY;
 }
 
+/* --- in the background ---------------------------------------------------------------------------
+ */
+
+static void run(void *opaque)
+{
+    struct publish *publish = opaque;
+    int64_t started_us = clock_monotonic_us();
+    jmp_buf exhausted;
+    arena_on_exhausted(&publish->batch->arena, &exhausted);
+    if (setjmp(exhausted) == 0)
+        publish->status = attempt_until_done(publish, publish->batch, &publish->error);
+    else
+        publish->status =
+            error_set(&publish->error, STATUS_RETRY, batch_lost,
+                      "no memory for the headers of dead letters: raise batch.memory_max");
+    arena_on_exhausted(&publish->batch->arena, NULL);
+    histogram_observe_us(&publish->counters->stage_time[STAGE_PUBLISH],
+                         clock_monotonic_us() - started_us);
+}
+
+void publish_begin(struct publish *publish, struct batch *batch)
+{
+    publish->batch = batch;
+    publish->is_unwanted = false;
+    publish->error = (struct error){.message = "Kafka has not taken the batch so far"};
+    background_run(publish->background, run, publish);
+}
+
+bool publish_is_done(const struct publish *publish)
+{
+    return background_is_done(publish->background);
+}
+
+enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err)
+{
+    if (!publish->batch)
+        publish_begin(publish, batch);
+    background_wait(publish->background);
+    publish->batch = NULL;
+    if (publish->status == STATUS_OK)
+        note_published(publish, batch);
+    else
+        *err = publish->error;
+    return publish->status;
+}
+
 void publish_give_up(struct publish *publish)
 {
+    publish->is_unwanted = true;
+    if (publish->background)
+        background_wait(publish->background);
+    publish->batch = NULL;
     if (publish->producer)
         abort_transaction(publish);
-    publish->has_begun = publish->is_in_doubt = false;
+    publish->is_in_doubt = false;
 }

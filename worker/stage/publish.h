@@ -3,6 +3,9 @@
 #ifndef PROVD_STAGE_PUBLISH_H
 #define PROVD_STAGE_PUBLISH_H
 
+#include <stdatomic.h>
+
+#include "base/background.h"
 #include "base/status.h"
 #include "batch.h"
 #include "wire/kafka.h"
@@ -15,25 +18,34 @@ struct publish {
     struct text worker;
     int64_t request_timeout_ms;
     int64_t output_bytes_max;
-    bool has_begun; /* a transaction is open with all outputs of one batch, its commit is to come */
-    enum kafka_verdict verdict; /* of what was begun */
+
+    /* From publish_begin to publish_finish these, the producer and the batch belong to the thread
+     * in the background. */
+    struct background *background;
+    struct batch *batch;     /* that is on its way; NULL: none */
+    atomic_bool is_unwanted; /* by the owner: no further attempt is made */
     bool is_in_doubt; /* a commit of the batch may have taken place, and nobody could say so far */
+    enum status status; /* how it ended */
+    struct error error;
 };
 
 enum status publish_connect(struct publish *publish, struct error *err);
 void publish_close(struct publish *publish);
 
-/* Opens the transaction and hands over the outputs. They travel while the caller does something
- * else, such as applying the next batch; the batch's memory has to stay until publish_finish or
- * publish_give_up. */
+/* Sends the batch off: the whole transaction runs in the background, while the caller does
+ * something else, such as applying the next batch. The batch must not be touched until
+ * publish_finish or publish_give_up has returned. */
 void publish_begin(struct publish *publish, struct batch *batch);
-/* Commits them with the source offsets, however often Kafka makes it try again from memory; also
- * what did not begin. RETRY: Kafka is away; run it again. RETRY with the code BATCH_LOST: the
- * group has moved on, drop the batch and restart the consumer; whoever owns the partitions
- * publishes the stored results. */
+/* True when publish_finish would not wait. */
+bool publish_is_done(const struct publish *publish);
+/* Waits for the end of the batch that was sent off, however often Kafka makes it try again from
+ * memory; sends it off when it is not on its way. RETRY: Kafka is away; run it again. RETRY with
+ * the code BATCH_LOST: the group has moved on, drop the batch and restart the consumer; whoever
+ * owns the partitions publishes the stored results. */
 enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err);
-/* Aborts what was begun, if anything: the batch will be read again, from where the committed
- * offsets and the fence say. The next batch gets a new producer. */
+/* Waits until the attempt that is under way has ended, and aborts what is open: the batch will be
+ * read again, from where the committed offsets and the fence say. The next one gets a new
+ * producer. */
 void publish_give_up(struct publish *publish);
 
 #endif
