@@ -13,7 +13,7 @@ enum status {
     STATUS_FATAL, /* a person or a new process is needed: stop, say why */
 };
 
-enum { ERROR_MESSAGE_MAX = 512, ERROR_CODE_MAX = 32 };
+enum { ERROR_MESSAGE_MAX = 512, ERROR_CODE_MAX = 40 };
 
 struct error {
     char code[ERROR_CODE_MAX];       /* SQLSTATE, Kafka error name, ... ; "" when there is none */
