@@ -1,5 +1,12 @@
 """account and domain: what the old tools' users type, against the real worker."""
+import os
+import pty
+import termios
+
 import pytest
+
+from support.provctl import PROVCTL
+from support.waiting import wait_until
 
 DATA, USAGE, TEMPORARY, CONFIG_ERROR = 65, 64, 75, 78
 # vpopmail's error numbers as a shell sees them.
@@ -80,6 +87,61 @@ def test_a_sealed_password_is_opened_by_the_worker(run, bob, worker_world, keys)
 @pytest.mark.parametrize("password", ["short\n", "bob\n", ""])
 def test_weak_passwords_are_refused_here(run, bob, password):
     run("account", "password", bob, stdin=password, code=DATA)
+
+
+def test_an_account_without_a_password_is_made_only_when_that_is_said(run):
+    ran = run("account", "add", "silent@example.org", stdin="", code=DATA)
+    assert "the secret is empty" in ran.err and "--no-password" in ran.err
+    assert "choose one of" in run("account", "add", "silent@example.org", "-n", "--random", code=USAGE).err
+    run("account", "show", "silent@example.org", "--depth", 0, code=DATA)
+    run("account", "add", "silent@example.org", "--no-password")
+
+
+def test_ctrl_c_at_the_question_for_a_password_leaves_a_terminal_that_echoes(run, bob):
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(PROVCTL, [PROVCTL, "account", "password", bob], run.environ())
+    asked = b""
+    while b"password: " not in asked:
+        asked += os.read(terminal, 100)
+    wait_until(lambda: not echoes(terminal), what="the terminal is silent")
+    os.write(terminal, b"hush\x03")
+    wait_until(lambda: echoes(terminal), what="the terminal echoes again")
+    os.close(terminal)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) and b"hush" not in asked
+
+
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+# --- the story ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_story_has_events_that_changed_nothing_and_those_refused(run, bob):
+    run("account", "add", bob, "--hash", HASH)
+    run("account", "add", bob, "--hash", HASH, "--first-name", "Robert", code=EXISTS)
+    run("account", "quota", bob, "lots", code=BAD_QUOTA)
+    run("account", "flags", bob, "--on", "bounce", "--dry-run")
+    told = [(result["kind"], result["status"], result["code"]) for result in shown(run)["results"]]
+    assert told[:5] == [
+        ("SetFlags", "PLANNED", None),
+        ("SetQuota", "REJECTED", "INVALID_QUOTA"),
+        ("CreateAccount", "REJECTED", "ALREADY_EXISTS"),
+        ("CreateAccount", "NO_CHANGE", None),
+        ("CreateAccount", "APPLIED", None),
+    ]
+    changed = run("account", "show", bob, "--depth", 0, "-o", "json").json["results"]
+    assert {result["status"] for result in changed} == {"APPLIED"}
+    assert len(run("account", "show", bob, "-n", 2, "-o", "json").json["results"]) == 2
+    assert "ALREADY_EXISTS" in run("account", "show", bob).out
+
+
+def test_who_never_had_an_account_is_told_why(run):
+    run("account", "add", "u@nowhere.example", "-n", "--context", "acme", code=NO_DOMAIN)
+    ran = run("account", "show", "u@nowhere.example", "-o", "json", code=DATA)
+    assert [result["code"] for result in ran.json["results"]] == ["NO_SUCH_DOMAIN"] and "there is no account" in ran.err
 
 
 def test_quota_in_vpopmails_syntax(run, bob):

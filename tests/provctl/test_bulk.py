@@ -1,9 +1,16 @@
 """account ... --csv: many at once, against the real worker; broken files; calls that were interrupted."""
 import csv
 import io
+import os
+import pty
+import re
 import signal
+import subprocess
 
 import pytest
+
+from support.provctl import PROVCTL
+from support.waiting import wait_until
 
 DATA, USAGE, NO_INPUT, TEMPORARY = 65, 64, 66, 75
 HASH = "{SHA512-CRYPT}$6$rounds=5000$salt$abcdefghijklmnopqrstuvwxyz0123456789"
@@ -105,6 +112,60 @@ def test_an_interrupted_call_ends_in_order_and_goes_on(run, domain, write):
     done = table(add(run, path, "-o", "csv"))
     assert len(done) == count and live(run, domain) == count
     assert sum(row["status"] == "DUPLICATE" for row in done) == answered
+
+
+def test_rows_that_take_long_are_sent_in_time_and_can_be_interrupted(run, domain, write):
+    """Passwords are hashed here: nobody waits for a full batch of them, neither the first result nor Ctrl-C."""
+    count = 400
+    path = write(("address", "password"), *[(f"u{i}@{domain}", f"correct horse {i}") for i in range(count)])
+    dear = run.having(hashing__passes=16, hashing__memory="32MiB")
+    started = dear.start("account", "add", "--csv", path, "--context", "acme", "-o", "jsonl")
+    first_line = started.stdout.readline()
+    started.send_signal(signal.SIGINT)
+    answered = 1 + len(started.stdout.read().splitlines())
+    assert first_line and started.wait(60) == TEMPORARY and answered < count
+    said = started.stderr.read()
+    assert "Ctrl-C again ends at once" in said and f"{answered} rows done" in said and live(run, domain) == answered
+
+
+def test_a_second_ctrl_c_ends_at_once(run, domain, write, worker_world):
+    path = write(("address",), (f"late@{domain}",))
+    worker_world.worker.freeze()
+    try:
+        started = run.start("account", "add", "--csv", path, "--context", "acme")
+        key = f"late@{domain}".encode()
+        sent = lambda: any(record.key() == key for record in worker_world.kafka.read(worker_world.topics.events))
+        wait_until(sent, what="the row is sent")
+        started.send_signal(signal.SIGINT)
+        assert "Ctrl-C again" in started.stderr.readline() + started.stderr.readline()
+        started.send_signal(signal.SIGINT)
+        assert started.wait(20) == -signal.SIGINT
+    finally:
+        worker_world.worker.thaw()
+    (row,) = table(add(run, path, "-o", "csv", "--wait", "60s"))
+    assert row["status"] == "DUPLICATE" and live(run, domain) == 1
+
+
+def test_progress_is_told_in_rows_with_share_and_time_left(run, domain, write):
+    """On a terminal a bar, elsewhere a line of JSON every few seconds."""
+    path = write(("address", "password"), *[(f"u{i}@{domain}", f"correct horse {i}") for i in range(25)])
+    ours, theirs = pty.openpty()
+    started = subprocess.Popen(
+        [PROVCTL, "account", "add", "--csv", str(path), "--context", "acme"], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=theirs, env=run.having(hashing__passes=32, hashing__memory="16MiB").environ(),
+    )  # fmt: skip
+    os.close(theirs)
+    told = b""
+    while True:
+        try:
+            told += os.read(ours, 4096)
+        except OSError:  # the other side is closed
+            break
+    assert started.wait(60) == 0
+    bars = re.findall(r"\[(#*-*)\] +(\d+)%, (\d+) rows, \d+/s, \d+:\d\d left", told.decode())
+    assert bars and all(len(bar) == 30 for bar, _, _ in bars)
+    shares = [int(share) for _, share, _ in bars]
+    assert shares == sorted(shares) and shares[-1] <= 100
 
 
 def test_a_worker_that_is_away_leaves_rows_without_a_result(run, domain, write, worker_world):

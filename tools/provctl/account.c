@@ -22,6 +22,10 @@
 
 static const struct option_row show_options[] = {
     {"last", 'n', "N", "how many changes and results; default 10", false, false},
+    {"depth", 0, "N",
+     "how many of the newest records of each partition of the results to look through; default "
+     "20000",
+     false, false},
     {.name = NULL},
 };
 static const struct option_row add_options[] = {
@@ -107,10 +111,12 @@ const struct command account_commands[] = {
         .arguments_max = 1,
         .summary = "the whole story of an account",
         .help = "Shows the account's row (without its password), its service accounts, its last "
-                "changes from the change "
-                "log, and the results of the events behind them. An address means the live "
-                "account, or the one deleted "
-                "last. Tables leave out what is null; -o json has everything.",
+                "changes from the change log, and the last results: those of the events behind the "
+                "changes from the ledger, and those of events that changed nothing or were refused "
+                "from the newest records of the topic of results (--depth says how many), found by "
+                "the key or the account's uuid. An address means the live account, or the one "
+                "deleted last; one that never had an account still shows what was refused. Tables "
+                "leave out what is null; -o json has everything.",
         .examples = "  provctl account show bob@example.org\n"
                     "  provctl account show 019bc1a0-5c01-8b3e-9d42-6fd3a1b41eef -o json\n",
         .options = show_options,

@@ -82,6 +82,9 @@ static int read_plain(struct invocation *invocation, const char *address, struct
         return EX_OK;
     }
     code = secret_read(invocation->arena, "Please enter password", ret_plain);
+    if (code != EX_OK)
+        complain("the password is a line on standard input; --random makes one up, --hash takes a "
+                 "hash, `account add --no-password` does without");
     if (code == EX_OK && is_weak(*ret_plain, address)) {
         complain("this password is weak: at least %d characters, and not the name of the account",
                  CHARACTERS_MIN);
@@ -98,6 +101,10 @@ int account_read_password(struct invocation *invocation, const char *address, js
 
     *ret_made = NULL;
     *ret_password = NULL;
+    if (option_given(invocation, "no-password") + option_given(invocation, "hash") +
+            option_given(invocation, "random") >
+        1)
+        return complain_usage(invocation, "choose one of --no-password, --hash and --random");
     if (option_given(invocation, "no-password")) {
         *ret_password = json_null();
         return EX_OK;

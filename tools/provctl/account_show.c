@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "account_results.h"
 #include "command.h"
 #include "configuration.h"
 #include "database.h"
@@ -13,7 +14,13 @@
 #include "story.h"
 #include "wire/idna.h"
 
-enum { LAST_DEFAULT = 10, LAST_MAX = 1000, STATEMENT_BYTES_MAX = 16384 };
+enum {
+    LAST_DEFAULT = 10,
+    LAST_MAX = 1000,
+    DEPTH_DEFAULT = 20000,
+    DEPTH_MAX = 100000000,
+    STATEMENT_BYTES_MAX = 16384,
+};
 
 /* What an account's story is told from. */
 struct story {
@@ -21,7 +28,7 @@ struct story {
     struct postgres *pg;
     struct shelf *shelf;
     struct uuid uuid;
-    int64_t last;
+    int64_t last, depth;
 };
 
 static const char sql_services[] =
@@ -88,6 +95,24 @@ static enum status load_account(struct story *story, const struct text address,
     return status;
 }
 
+/* What only the topic of results knows: events that changed nothing or were refused. Without Kafka
+ * the rest of the story is told. */
+static void add_published(struct story *story, struct text address, json_t *results)
+{
+    struct error err;
+
+    if (story->depth > 0 &&
+        (!*story->invocation->config->kafka.brokers
+             ? error_set(&err, STATUS_RETRY, NULL, "kafka.brokers is not set")
+             : account_results_add(story->invocation, story->shelf, address, &story->uuid,
+                                   story->depth, results, &err)) != STATUS_OK)
+        complain("results of events that changed nothing may be missing (--depth 0 leaves them "
+                 "out): %s",
+                 err.message);
+    while ((int64_t)json_array_size(results) > story->last)
+        json_array_remove(results, json_array_size(results) - 1);
+}
+
 static enum status load_story(struct story *story, json_t *document, struct error *err)
 {
     struct param params[] = {param_uuid(&story->uuid),
@@ -101,6 +126,9 @@ static enum status load_story(struct story *story, json_t *document, struct erro
         status = story_changes(story->pg, story->shelf, sql_changes, params, 2, &changes, err);
     if (status == STATUS_OK)
         status = story_results(story->pg, story->shelf, sql_results, params, 2, &results, err);
+    const json_t *account = json_object_get(document, "account");
+    if (status == STATUS_OK)
+        add_published(story, text_from(json_member_z(account, "address")), results);
     json_object_set_new(document, "services", services);
     json_object_set_new(document, "changes", changes);
     json_object_set_new(document, "results", results);
@@ -112,11 +140,32 @@ static void shorten(struct output *output, json_t *document)
 {
     if (output->format != OUTPUT_TABLE)
         return;
-    story_without_nulls(json_object_get(document, "account"));
-    json_object_set_new(document, "changes",
-                        story_of_all(json_object_get(document, "changes"), story_of_change));
+    if (json_object_get(document, "account")) {
+        story_without_nulls(json_object_get(document, "account"));
+        json_object_set_new(document, "changes",
+                            story_of_all(json_object_get(document, "changes"), story_of_change));
+    }
     json_object_set_new(document, "results",
                         story_of_all(json_object_get(document, "results"), story_of_result));
+}
+
+/* An address without an account may still have had events. */
+static int tell_of_nobody(struct story *story, struct text address)
+{
+    struct output *output = story->invocation->output;
+    json_t *document = json_pack("{s[]}", "results");
+    json_t *results = json_object_get(document, "results");
+
+    if (!text_is_null(address))
+        add_published(story, address, results);
+    if (json_array_size(results) > 0) {
+        shorten(output, document);
+        output_document(output, document);
+    } else {
+        json_decref(document);
+    }
+    complain("there is no account %s, neither live nor deleted", story->invocation->arguments[0]);
+    return EX_DATAERR;
 }
 
 static int tell(struct story *story, struct text address)
@@ -129,11 +178,8 @@ static int tell(struct story *story, struct text address)
 
     if (status != STATUS_OK)
         return database_complain(status, &err);
-    if (!account) {
-        complain("there is no account %s, neither live nor deleted",
-                 story->invocation->arguments[0]);
-        return EX_DATAERR;
-    }
+    if (!account)
+        return tell_of_nobody(story, address);
     uuid_parse(text_from(json_member_z(account, "uuid")), &story->uuid);
     document = json_pack("{so}", "account", account);
     status = load_story(story, document, &err);
@@ -148,14 +194,15 @@ static int tell(struct story *story, struct text address)
 
 int account_show(struct invocation *invocation)
 {
-    struct story story = {.invocation = invocation, .last = LAST_DEFAULT};
+    struct story story = {.invocation = invocation, .last = LAST_DEFAULT, .depth = DEPTH_DEFAULT};
     struct text address;
     struct error err;
     int code = read_name(invocation, &story.uuid, &address);
 
     if (code != EX_OK)
         return code;
-    if (!option_number(invocation, "last", 1, LAST_MAX, &story.last))
+    if (!option_number(invocation, "last", 1, LAST_MAX, &story.last) ||
+        !option_number(invocation, "depth", 0, DEPTH_MAX, &story.depth))
         return EX_USAGE;
     if (!configuration_needs(invocation->config->database.url, "database.url"))
         return EX_CONFIG;

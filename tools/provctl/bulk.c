@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/uuid.h"
@@ -16,17 +17,23 @@
 #include "wire/crypto.h"
 
 enum {
-    BATCH_ROWS = 1000,
+    BATCH_ROWS = 2000,
+    BATCH_FILL_MS = 1000, /* rows whose passwords are hashed here take long */
     BATCH_ARENA_BYTES = 512 << 20,
     IDENTITY_BYTES_MAX = 2 << 20,
 };
 
 static volatile sig_atomic_t is_interrupted;
 
+/* The batch in hand is finished; a second Ctrl-C ends at once, which does no harm either. */
 static void interrupt(int signal_number)
 {
+    static const char notice[] = "\nprovctl: finishing what was sent; Ctrl-C again ends at once\n";
+
     (void)signal_number;
     is_interrupted = 1;
+    if (write(STDERR_FILENO, notice, sizeof notice - 1) < 0)
+        return; /* nobody is there to read it */
 }
 
 struct bulk {
@@ -40,6 +47,8 @@ struct bulk {
     size_t lines[BATCH_ROWS];
     char *names[BATCH_ROWS]; /* the first field of each row, in the arena */
     size_t count;
+    size_t batch_done;              /* of these, with a result */
+    int64_t batch_begin, batch_end; /* where their lines begin and end in the file */
     int64_t timeout_ms;
     struct progress progress;
     int64_t file_bytes;
@@ -110,6 +119,18 @@ static bool is_repeated(const json_t *result)
     return (status && strcmp(status, "DUPLICATE") == 0) || (code && strcmp(code, "ID_REUSED") == 0);
 }
 
+/* Of the file, what was read is what is done, but for the rows in hand. */
+static void show_progress(struct bulk *bulk)
+{
+    double in_hand = (double)(bulk->batch_end - bulk->batch_begin);
+    double done = bulk->count > 0 ? (double)bulk->batch_done / (double)bulk->count : 1;
+    double share = -1;
+
+    if (bulk->file_bytes > 0)
+        share = ((double)bulk->batch_begin + in_hand * done) / (double)bulk->file_bytes;
+    progress_show_share(&bulk->progress, (int64_t)bulk->done, share);
+}
+
 static void answered(void *opaque, struct letter *letter)
 {
     struct bulk *bulk = opaque;
@@ -121,12 +142,12 @@ static void answered(void *opaque, struct letter *letter)
     bulk->repeated += was_sent_before;
     bulk->refused += !is_good || (first && strcmp(first, "REJECTED") == 0);
     bulk->done++;
+    bulk->batch_done++;
     put_result(
         bulk, bulk->lines[i], bulk->names[i],
         was_sent_before ? "DUPLICATE" : json_member_z(letter->result, "status"), letter->result,
         was_sent_before ? "this row was sent before" : json_member_z(letter->result, "message"));
-    progress_show(&bulk->progress,
-                  bulk->file_bytes > 0 ? ftell(bulk->csv.file) : (int64_t)bulk->done);
+    show_progress(bulk);
 }
 
 static void refuse(struct bulk *bulk, const char *reason)
@@ -158,16 +179,21 @@ static void add_row(struct bulk *bulk)
 
 static enum status fill_batch(struct bulk *bulk, bool *ret_done, struct error *err)
 {
+    int64_t deadline_us = deadline_in_ms(BATCH_FILL_MS);
+
     arena_reset(&bulk->arena);
-    bulk->count = 0;
+    bulk->count = bulk->batch_done = 0;
+    bulk->batch_begin = bulk->batch_end;
     *ret_done = false;
-    while (bulk->count < BATCH_ROWS && !*ret_done) {
+    while (bulk->count < BATCH_ROWS && !*ret_done && !is_interrupted &&
+           !(bulk->count > 0 && deadline_passed(deadline_us))) {
         enum status status = csv_read_row(&bulk->csv, ret_done, err);
         if (status != STATUS_OK)
             return status;
         if (!*ret_done)
             add_row(bulk);
     }
+    bulk->batch_end = ftell(bulk->csv.file);
     return STATUS_OK;
 }
 
@@ -272,12 +298,12 @@ static int run(struct bulk *bulk)
         {"line", NULL, 0},       {"name", NULL, 0},         {"status", NULL, 0},
         {"code", NULL, 0},       {"message", NULL, 0},      {"account_uuid", NULL, 0},
         {"account_id", NULL, 0}, {"first_status", NULL, 0}, {.key = NULL}};
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     struct error err;
 
-    sigaction(SIGINT, &action, NULL); /* the batch in hand is finished */
+    sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    progress_begin(&bulk->progress, bulk->file_bytes ? "bytes" : "rows", bulk->file_bytes);
+    progress_begin(&bulk->progress, "rows", 0);
     output_begin(bulk->invocation->output, columns);
     enum status status = send_all(bulk, &err);
     progress_end(&bulk->progress);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -53,6 +54,14 @@ int secret_public_key(struct invocation *invocation, const char *key_id, const c
     return complain_usage(invocation, "--public-key is not base64");
 }
 
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+    is_interrupted = 1;
+}
+
 /* Reads up to the end of the line, one byte at a time: what follows belongs to somebody else. */
 static bool read_line(int fd, char line[SECRET_BYTES_MAX], size_t *ret_len)
 {
@@ -60,7 +69,7 @@ static bool read_line(int fd, char line[SECRET_BYTES_MAX], size_t *ret_len)
 
     while (len < SECRET_BYTES_MAX) {
         ssize_t got = read(fd, line + len, 1);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR && !is_interrupted)
             continue;
         if (got <= 0 || line[len] == '\n') {
             *ret_len = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
@@ -71,9 +80,12 @@ static bool read_line(int fd, char line[SECRET_BYTES_MAX], size_t *ret_len)
     return false;
 }
 
+/* Ctrl-C here must not leave a terminal that echoes nothing. */
 static bool ask(int terminal, const char *prompt, const char *again, char line[SECRET_BYTES_MAX],
                 size_t *ret_len)
 {
+    const struct sigaction ours = {.sa_handler = interrupt};
+    struct sigaction theirs;
     struct termios old;
     struct termios quiet;
     bool done;
@@ -83,10 +95,14 @@ static bool ask(int terminal, const char *prompt, const char *again, char line[S
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     dprintf(terminal, "%s%s: ", prompt, again);
+    sigaction(SIGINT, &ours, &theirs);
     tcsetattr(terminal, TCSAFLUSH, &quiet);
     done = read_line(terminal, line, ret_len);
     tcsetattr(terminal, TCSAFLUSH, &old);
+    sigaction(SIGINT, &theirs, NULL);
     dprintf(terminal, "\n");
+    if (is_interrupted)
+        raise(SIGINT);
     return done;
 }
 
