@@ -29,11 +29,6 @@ void lane_reload(void)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* The wait between two tries of the same thing: grows, says why once per failure. */
-struct backoff {
-    int64_t wait_ms;
-};
-
 static void back_off(struct lane *lane, struct backoff *backoff, const char *what,
                      const struct error *err)
 {
@@ -41,6 +36,8 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
     backoff->wait_ms = backoff->wait_ms ? backoff->wait_ms * 2 : retry->backoff_ms;
     if (backoff->wait_ms > retry->backoff_ms_max)
         backoff->wait_ms = retry->backoff_ms_max;
+    if (backoff->wait_ms_max && backoff->wait_ms > backoff->wait_ms_max)
+        backoff->wait_ms = backoff->wait_ms_max;
     log_event(LOG_WARNING, "trying again", LOG_Z("stage", what), LOG_Z("code", err->code),
               LOG_Z("reason", err->message), LOG_INT("wait_ms", backoff->wait_ms));
     lane_set_waiting(lane, err->message);
@@ -121,17 +118,23 @@ static bool is_final(const struct error *err)
 
 static enum status finish_publish(struct lane *lane, struct error *err);
 
+static enum status run_step(struct lane *lane, const struct step *step, struct error *err)
+{
+    int64_t started_us = clock_monotonic_us();
+    enum status status = step->run(lane, err);
+    if (step != &publish_step) /* which is timed where it runs */
+        histogram_observe_us(&lane->counters->stage_time[step->stage],
+                             clock_monotonic_us() - started_us);
+    return status;
+}
+
 /* Runs a step over the batch until it is done, waiting out what the world does. A batch in flight
  * is not kept waiting for it. */
 static enum status do_step(struct lane *lane, const struct step *step, struct error *err)
 {
     struct backoff backoff = {0};
     for (;;) {
-        int64_t started_us = clock_monotonic_us();
-        enum status status = step->run(lane, err);
-        if (step != &publish_step) /* which is timed where it runs */
-            histogram_observe_us(&lane->counters->stage_time[step->stage],
-                                 clock_monotonic_us() - started_us);
+        enum status status = run_step(lane, step, err);
         if (status != STATUS_RETRY || is_final(err))
             return status;
         if (stop_asked)
@@ -300,6 +303,33 @@ static bool drop_if_stale(struct lane *lane)
     return true;
 }
 
+/* A schema cannot be had at the moment. Nothing is done yet for any record: all are put back, so
+ * that the next turn serves the group before it asks again. */
+static enum status put_off(struct lane *lane, struct error *err)
+{
+    const struct error cause = *err;
+    enum status status = finish_publish(lane, err);
+    if (status == STATUS_OK)
+        status = consume_put_back(&lane->consume, lane->batch, 0, err);
+    if (status != STATUS_OK)
+        return status;
+    batch_reset(lane->batch);
+    lane->is_put_off = true;
+    back_off(lane, &lane->schema_wait, decode_step.name, &cause);
+    return STATUS_OK;
+}
+
+static enum status decode(struct lane *lane, struct error *err)
+{
+    enum status status = run_step(lane, &decode_step, err);
+    lane->is_put_off = false;
+    if (status != STATUS_RETRY)
+        lane->schema_wait.wait_ms = 0;
+    else if (!stop_asked)
+        return put_off(lane, err);
+    return status;
+}
+
 /* One turn of the loop:   consume > decode > prepare > apply > publish
  * While one batch is applied, the one before it is on its way to Kafka, and the one behind it is
  * decoded. */
@@ -308,7 +338,9 @@ static enum status turn(struct lane *lane, struct error *err)
     enum status status = consume(lane, err);
     if (status != STATUS_OK || lane->batch->count == 0)
         return status;
-    status = do_step(lane, &decode_step, err);
+    status = decode(lane, err);
+    if (lane->is_put_off)
+        return status;
     if (status == STATUS_OK)
         status = check_breaker(lane, err);
     if (status == STATUS_OK)
@@ -427,7 +459,8 @@ static enum status loop(struct lane *lane, struct error *err)
     enum status status = connect_all(lane, err);
     struct backoff backoff = {0};
     while (status == STATUS_OK && !stop_asked) {
-        lane_set_running(lane);
+        if (!lane->is_put_off)
+            lane_set_running(lane);
         reload_when_asked(lane);
         status = reassign_when_due(lane, err);
         if (status == STATUS_OK)

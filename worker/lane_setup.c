@@ -16,8 +16,9 @@
 enum {
     ARENA_BYTES_MAX = 4 * 1024 * 1024,
     ASSIGN_BYTES_MAX = 16 * 1024 * 1024,
-    OUTPUTS_PER_EVENT = 3, /* a result and, nearly always, one or two change records */
-    ITEMS_MAX = 20000,     /* of any array in an event: users[] has 10,000 */
+    OUTPUTS_PER_EVENT = 3,     /* a result and, nearly always, one or two change records */
+    SCHEMA_WAIT_MS_MAX = 1000, /* a schema that may come is asked for again this soon */
+    ITEMS_MAX = 20000,         /* of any array in an event: users[] has 10,000 */
 };
 
 /* --- breaker ------------------------------------------------------------------------------------
@@ -169,6 +170,7 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
     set_kafka(lane, config, index);
     set_postgres(lane, config, index);
     set_stages(lane, config);
+    lane->schema_wait.wait_ms_max = SCHEMA_WAIT_MS_MAX;
     lane->breaker.window = config->breaker.window_records;
     lane->breaker.was_dead = ARENA_ARRAY(&lane->arena, uint8_t, (size_t)lane->breaker.window);
     lane_take_config(lane);

@@ -18,6 +18,12 @@
 
 enum { LANE_BATCHES = 3 };
 
+/* The wait between two tries of the same thing: grows, says why once per failure. */
+struct backoff {
+    int64_t wait_ms;
+    int64_t wait_ms_max; /* 0: retry.backoff_max */
+};
+
 /* The last records, as the circuit breaker sees them. */
 struct breaker {
     uint8_t *was_dead; /* ring of `window` */
@@ -54,6 +60,8 @@ struct lane {
     struct apply apply;
     struct publish publish;
     struct breaker breaker;
+    bool is_put_off; /* the records wait for a schema; schema_wait says how long */
+    struct backoff schema_wait;
     struct batch batches[LANE_BATCHES];
     struct batch *batch;     /* the one that is being worked on */
     struct batch *ahead;     /* read, and decoded in idle moments; NULL: none */

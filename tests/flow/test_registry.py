@@ -1,5 +1,6 @@
 """With a Schema Registry: framings, versions side by side, a registry that is away, lost, or guarded."""
 import base64
+import json
 import uuid
 
 import pytest
@@ -101,6 +102,28 @@ def test_an_id_that_the_registry_does_not_know_is_a_dead_letter_in_the_end(world
     unknown = {"key": b"k", "value": confluent_prefix(2_000_000_001) + EVENT.encode(create(world))}
     letter, result = world.ask([unknown, create(world)], partition=1)
     assert (letter.stage, letter.code) == ("SCHEMA", "UNKNOWN_SCHEMA") and result["status"] == "APPLIED"
+
+
+def test_a_lane_that_waits_for_a_schema_serves_its_group(make_world, fake, stack):
+    """It asks again each second, whatever other pauses are, and partitions can be moved meanwhile."""
+    settings = {"registry.url": fake.url, "registry.username": USER, "registry.password": PASSWORD,
+                "registry.not_found_after": "12s", "retry.backoff": "2s", "retry.backoff_max": "20s"}  # fmt: skip
+    world = make_world(partitions=2, settings=settings)
+    world.framing = confluent(register_all(Registry(stack.registry_url), world.topics)["ProvisioningEvent"][-1])
+    world.start()
+    value = confluent_prefix(2_000_000_003) + EVENT.encode(create(world))
+    unknown = world.send([{"key": b"k", "value": value}], partition=0)
+    wait_until(lambda: "no schema" in world.worker.get("/readyz").text, what="/readyz names the schema")
+    world.make_worker().start(wait=False)
+    (result,) = world.ask([create(world)], partition=1)
+    assert result["status"] == "APPLIED"
+    assert world.outputs.wait_for(unknown, 0), "the other partition still waits"
+    (letter,) = world.answers(unknown)
+    assert letter.code == "UNKNOWN_SCHEMA"
+    log = [json.loads(line) for line in world.worker.log_text().splitlines()]
+    pauses = [line["wait_ms"] for line in log if line["message"] == "trying again" and line["stage"] == "decode"]
+    assert pauses and max(pauses) <= 1000
+    world.check()
 
 
 def test_random_ids_do_not_become_an_attack_on_the_registry(world, fake):

@@ -546,6 +546,49 @@ static void a_directory_gives_older_versions(void **state)
     schemas_close(schemas);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    static char text[1 << 20];
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+
+    assert_true(in && out);
+    size_t len = fread(text, 1, sizeof text, in);
+    assert_int_equal(fwrite(text, 1, len, out), len);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* Its record is young: it becomes a dead letter only when nobody has put the file there in time. */
+static void a_file_that_comes_later_is_found_within_the_patience(void **state)
+{
+    char directory[] = "/tmp/test_schemas_XXXXXX", path[64];
+    const struct schemas_options options = {
+        .directory = directory, .timeout_ms = 1000, .not_found_after_ms = 3500};
+    struct frame v1 = {.kind = FRAMING_SINGLE_OBJECT,
+                       .fingerprint = 0x4b193713abd147e6,
+                       .timestamp_us = clock_now_us()};
+    struct writer_schema *schema = NULL;
+    enum status status = STATUS_RETRY;
+    enum code code;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/v1.avsc", directory);
+    struct schemas *schemas = open_with(&options);
+    assert_int_equal(find(schemas, &v1, &code, &schema, "no schema"), STATUS_RETRY);
+    copy_file(TEST_SOURCE_DIR "/schemas/history/ProvisioningEvent/v1.avsc", path);
+    while (status == STATUS_RETRY) {
+        struct error err;
+        clock_sleep_ms(100);
+        status = schemas_find(schemas, &v1, true, &schema, &code, &err);
+    }
+    assert_int_equal(status, STATUS_OK);
+    assert_non_null(schema);
+    schemas_close(schemas);
+    unlink(path);
+    rmdir(directory);
+}
+
 static void schemas_that_the_registry_gave_are_known_by_fingerprint(void **state)
 {
     const struct fake_answer answers[] = {{"/api/schemas/ids/7", 200, event_answer},
@@ -661,6 +704,7 @@ int main(void)
         cmocka_unit_test(our_framing_without_a_registry_is_the_fingerprint),
         cmocka_unit_test(the_programs_own_schema_needs_nothing),
         cmocka_unit_test(a_directory_gives_older_versions),
+        cmocka_unit_test(a_file_that_comes_later_is_found_within_the_patience),
         cmocka_unit_test(schemas_that_the_registry_gave_are_known_by_fingerprint),
         cmocka_unit_test(broken_files_stop_the_start),
         cmocka_unit_test(real_registry_says_no_in_the_way_we_expect),

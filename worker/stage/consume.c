@@ -38,7 +38,7 @@ static void forget_held(struct held_back *held)
 {
     while (held->first < held->count)
         kafka_message_close(held->messages[held->first++]);
-    held->first = held->count = 0;
+    held->first = held->count = held->asked = 0;
 }
 
 /* Room for `more` in front of what is there, and for one behind it. */
@@ -137,15 +137,23 @@ static enum status serve_group(struct consume *consume, struct error *err)
     struct held_back *held = &consume->held;
     struct kafka_message *message;
     forget_held_if_stale(consume);
-    if (!held_count(held))
+    if (!held_count(held)) {
+        held->asked = 0;
         return STATUS_OK;
+    }
     if (!make_room(held, 0))
         return error_set(err, STATUS_RETRY, batch_lost, "no memory for holding records back");
+    if (held->asked == HELD_ASKED_MAX)
+        return error_set(err, STATUS_RETRY, batch_lost,
+                         "%d records were read while others wait: reading again from the fence",
+                         HELD_ASKED_MAX);
     enum status status = ask_kafka(consume, 0, &message, err);
     if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0)
         return STATUS_OK; /* shows again when there is nothing else to do */
-    if (status == STATUS_OK && message)
+    if (status == STATUS_OK && message) {
         held->messages[held->count++] = message;
+        held->asked++;
+    }
     return status;
 }
 

@@ -16,11 +16,14 @@ struct assignment {
 };
 struct partition *assignment_find(const struct assignment *assignment, int32_t partition);
 
+enum { HELD_ASKED_MAX = 1000 };
+
 /* Records that were put back, in the order in which they are taken again. */
 struct held_back {
     struct kafka_message **messages;
     size_t first, count, capacity; /* messages[first .. count) are there */
-    uint64_t generation;           /* of the assignment that they were read under */
+    size_t asked; /* of them, read only because Kafka has to be asked; HELD_ASKED_MAX at most */
+    uint64_t generation; /* of the assignment that they were read under */
 };
 
 struct consume {

@@ -15,7 +15,7 @@
 enum {
     KNOWN_MAX = 256,
     ASK_AGAIN_MS = 1000, /* for a schema that may be on its way */
-    SCAN_AGAIN_MS = 5000,
+    SCAN_AGAIN_MS = ASK_AGAIN_MS,
     US_PER_MS = 1000,
     SHOWN_MAX = 80,
     SINGLE_OBJECT_PREFIX_LEN = 10,
