@@ -10,7 +10,15 @@ pytest.register_assert_rewrite("support.database", "support.kafka")
 
 from support.database import fresh_database  # noqa: E402
 from support.kafka import Kafka  # noqa: E402
+from support.secrets import check_noted  # noqa: E402
 from support.stack import ROOT, Stack  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_secret_was_printed():
+    """Of all that our programs printed while these tests ran."""
+    yield
+    check_noted()
 
 
 @pytest.fixture(scope="session")

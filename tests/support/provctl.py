@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 
+from support.secrets import note
 from support.stack import ROOT
 
 RUN_LIMIT_S = 120
@@ -55,6 +56,7 @@ class Provctl:
         )
         told = f"provctl {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, told
+        note(f"provctl {' '.join(map(str, arguments[:2]))}", done.stdout, done.stderr)
         return Ran(done)
 
     def start(self, *arguments):

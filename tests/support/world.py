@@ -9,7 +9,6 @@ import itertools
 import pathlib
 import shutil
 import tempfile
-import uuid
 
 import pytest
 
@@ -20,6 +19,7 @@ from support.events import event_record, make_event
 from support.kafka import Kafka
 from support.outputs import Outputs
 from support.provd import Worker
+from support.secrets import plant
 from support.waiting import wait_until
 
 ANSWER_LIMIT_S = 40.0
@@ -48,6 +48,7 @@ class World:
         self._closing.callback(self.outputs.close)
         self.workers = []
         self.secrets = []
+        self.hashes = set()
         self._numbers = itertools.count(1)
 
     def base_settings(self):
@@ -117,9 +118,11 @@ class World:
         return f"{stem}{next(self._numbers)}@{DOMAIN}"
 
     def secret(self, prefix=""):
-        """A secret that must turn up nowhere; see contract.check_secrets."""
-        planted = f"hush{uuid.uuid4().hex}"
+        """A secret that must turn up nowhere; with a prefix, for a hash, nowhere but in its column. See support/secrets.py."""
+        planted = plant()
         self.secrets.append(planted)
+        if prefix:
+            self.hashes.add(planted)
         return prefix + planted
 
     def send(self, events, **record):
