@@ -24,10 +24,12 @@ def committed(world):
     return world.kafka.committed(world.topics.group, world.topics.events).get(0)
 
 
-def stop_lane_at(world, point):
-    """The next batch stands still there. Returns the process id of the lane."""
-    hits = int(world.worker.metric("provd_batch_events_count"))
-    world.worker.set_failpoints(f"{point}=stop:{hits + 1}")
+def start_with_failpoint(world, point):
+    """Starts the worker anew: its first batch meets the fail point. Returns the process id of the lane."""
+    world.settle()
+    world.worker.stop()
+    world.worker.set_failpoints(point)
+    world.worker.start()
     return world.worker.lane_pids()[0]
 
 
@@ -48,7 +50,7 @@ def contract_holds_at_the_end(world):
 
 
 def test_results_and_offsets_appear_together(world):
-    lane = stop_lane_at(world, "before_kafka_commit")
+    lane = start_with_failpoint(world, "before_kafka_commit=stop")
     sources = world.send([create(world)])
     wait_until(lambda: is_stopped(lane), what="the lane stands before its commit")
     assert world.outputs.wait_for(sources, 1.0), "nothing is seen before the commit"
@@ -75,10 +77,8 @@ def test_what_was_a_dead_letter_stays_one(world):
     oldest = versions("ProvisioningEvent")[0]
     (file,) = [path for path in world.schemas.glob("*.avsc") if path.read_text(encoding="utf-8") == oldest.text]
     hidden = file.rename(file.with_suffix(".hidden"))
-    world.worker.stop()
-    world.worker.start()
     before = accounts(world)
-    lane = stop_lane_at(world, "after_commit")
+    lane = start_with_failpoint(world, "after_commit=stop")
     sources = world.send([event_record(create(world), single_object, oldest), create(world)])
     wait_until(lambda: is_stopped(lane), what="the lane stands between the two commits")
     hidden.rename(file)
@@ -114,15 +114,14 @@ def test_a_member_that_the_group_has_dropped_publishes_nothing(make_world):
     When it goes on it first learns that it is nobody any more: what it takes to Kafka then is who it was.
     """
     world = make_world(partitions=1).start()
-    other = world.make_worker()
-    hits = int(world.worker.metric("provd_batch_events_count"))
-    world.worker.set_failpoints(f"before_send_offsets=sleep-{SLOW_S * 1000}:{hits + 1}")
-    sources = world.send([create(world) for _ in range(3)])
-    wait_until(lambda: accounts(world) == 3, what="committed in the database")
-    (lane,) = world.worker.lane_pids()
+    lane = start_with_failpoint(world, f"before_send_offsets=sleep-{SLOW_S * 1000}")
+    sources = world.send([create(world)])
+    wait_until(lambda: accounts(world) == 1, what="committed in the database")
     os.kill(lane, signal.SIGSTOP)
-    other.start(wait=False)
+    world.worker.set_failpoints("")
+    other = world.make_worker().start(wait=False)
     world.answers(sources)
     os.kill(lane, signal.SIGCONT)
-    wait_until(lambda: "has moved on" in world.worker.log_text(), what="the slow one notices")
+    wait_until(lambda: "partitions lost" in world.worker.log_text(), what="the slow one lets go of it")
+    assert other.is_running()
     world.check()

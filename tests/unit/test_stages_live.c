@@ -88,6 +88,28 @@ static void a_halted_partition_gives_nothing(void **state)
     half_close(&half);
 }
 
+/* After a rebalance the fence says where to go on: it may be below what was put back, as when the
+ * database went back meanwhile. */
+static void what_was_put_back_goes_with_the_assignment(void **state)
+{
+    struct half half;
+    struct error err = {0};
+
+    (void)state;
+    NEED_BROKER();
+    send_events(0, RECORDS);
+    half_open(&half);
+    take_batch(&half, WAIT_MS);
+    assert_int_equal(half.batch.count, RECORDS);
+    assert_int_equal(consume_put_back(&half.consume, &half.batch, 1, &err), STATUS_OK);
+    batch_reset(&half.batch);
+    half.assignment.generation++;
+    half.partition.next_offset = 0;
+    take_batch(&half, 2000);
+    assert_int_equal(half.batch.count, 0);
+    half_close(&half);
+}
+
 /* --- publish: a commit in doubt ----------------------------------------------------------------
  */
 
@@ -115,6 +137,7 @@ static void finish(struct publish *publish, struct half *half)
 {
     struct error err = {0};
 
+    assert_int_equal(publish_connect(publish, &err), STATUS_OK);
     if (publish_finish(publish, &half->batch, &err) != STATUS_OK) {
         fail_msg("%s", err.message);
     }
@@ -160,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         live(what_was_read_before_is_not_taken_again),
         live(a_halted_partition_gives_nothing),
+        live(what_was_put_back_goes_with_the_assignment),
         live(a_commit_in_doubt_that_took_place_is_not_repeated),
         live(a_commit_in_doubt_that_did_not_take_place_is_repeated),
     };
