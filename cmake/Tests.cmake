@@ -119,7 +119,7 @@ foreach(path ${python_tests})
         set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED stack)
     endif()
     # Tests that stop servers or count on timing must not disturb others.
-    if(folder STREQUAL "fault")
+    if(folder MATCHES "^(fault|brokers)$")
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
     endif()
 endforeach()
