@@ -88,8 +88,10 @@ def make_sender(make_world, tmp_path_factory):
     def make(**settings):
         settings = {path.replace("__", "."): value for path, value in settings.items()}
         world = make_world(settings={"secrets.keys_directory": str(keys), **settings}, partitions=3)
-        return Sender(world.start(found=False), key, requester)
+        make.made.append(Sender(world.start(found=False), key, requester))
+        return make.made[-1]
 
+    make.made = []
     return make
 
 
@@ -127,3 +129,17 @@ def test_database_and_model_agree_on_random_histories(make_sender, batch):
     if found:
         pytest.fail(tell(sender, islands, found), pytrace=False)
     sender.world.check()
+
+
+def test_a_wrong_row_result_or_rule_is_noticed(make_sender, monkeypatch):
+    """The comparison can fail. The last test: it spoils the rows of the others."""
+    sender = make_sender.made[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr("oracle.act.GRACE_US", 0)
+        assert sender.differences()
+    sender.world.database.rows("UPDATE provd.account SET comment = 'spoilt'")
+    assert "comment is 'spoilt'" in sender.differences()[-1]
+    result = next(result.said for result in sender.world.outputs.results if result.said["version_after"])
+    monkeypatch.setitem(result, "version_after", 4711)
+    monkeypatch.setattr(sender.world.outputs, "read_to_the_end", lambda: None)
+    assert any("4711" in difference for difference in sender.differences())

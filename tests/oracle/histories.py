@@ -47,7 +47,9 @@ class Writer:
     def __init__(self, seed, island=None):
         self.r = random.Random(seed)
         self.island = island or Island()
+        self.latest_us = self.island.epoch_us + 70 * DAY_US
         self.ids = []
+        self.deletions = []
 
     def history(self):
         count = self.r.randrange(20, 70)
@@ -84,7 +86,8 @@ class Writer:
     def attributes(self):
         given = {}
         for name, choices in (
-                ("first_name", ("Bob", "", "x" * 255, None)), ("comment", ("x", "y\n", None)),
+                ("first_name", ("Bob", "", "x" * 255, None)), ("last_name", ("Miller", "Müller", None)),
+                ("department", ("Sales", None)), ("telephone", ("1", "", None)), ("comment", ("x", "y\n", None)),
                 ("quota_bytes", QUOTAS), ("quota_messages", QUOTAS),
                 ("mailbox_type", ("mdbox", "Maildir", None)),
                 ("forward", (self.island.forward, "", None)), ("storage_node", ("n1", None)),
@@ -121,7 +124,7 @@ class Writer:
         return p
 
     def update_account(self):
-        fields = self.r.sample(["first_name", "comment", "quota_bytes", "quota_messages",
+        fields = self.r.sample(["first_name", "last_name", "department", "telephone", "comment", "quota_bytes", "quota_messages",
                                 "mailbox_type", "forward", "autoreply", "storage_node"],
                                self.r.randrange(4))
         if self.one_in(20):
@@ -233,7 +236,11 @@ class Writer:
                           "id": self.r.choice(self.island.addresses)}
         if self.one_in(10):
             e["occurred_at"] = self.island.epoch_us + DAY_US * self.r.randrange(70)
+            if self.deletions and self.one_in(2):  # the very moment at which a grace period ends, or one later
+                e["occurred_at"] = min(self.r.choice(self.deletions) + 30 * DAY_US + self.pick(0, 0, 1), self.latest_us)
             e["timestamp"] = max(now, e["occurred_at"])
+        if "Delete" in kind:
+            self.deletions.append(e["occurred_at"])
         if self.one_in(60):
             e["occurred_at"] = self.pick(0, -1, e["timestamp"] + DAY_US + 1)
         return e

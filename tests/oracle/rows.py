@@ -53,10 +53,11 @@ class Accounts(Rows):
         self._by_domain.setdefault(account["domain"], {})[uuid] = True
 
     def at(self, address):
-        return self._found(self._by_address.get(address, ()))
+        return [account for account in self._found(self._by_address, address) if account["address"] == address]
 
     def of(self, domain):
-        return self._found(self._by_domain.get(domain, ()))
+        return [account for account in self._found(self._by_domain, domain) if account["domain"] == domain]
 
-    def _found(self, uuids):
-        return [self[uuid] for uuid in uuids if uuid in self]
+    def _found(self, index, name):
+        """Also those that were undone, and whose uuid stands for another account since."""
+        return [self[uuid] for uuid in index.get(name, ()) if uuid in self]
