@@ -14,6 +14,7 @@ import pytest
 
 from oracle.database import differences
 from oracle.histories import DAY_US, Island, Writer, shrink
+from oracle.story import untold
 from oracle.surroundings import Real
 from oracle.words import travelling_event
 from support.events import event_record
@@ -128,6 +129,7 @@ def test_database_and_model_agree_on_random_histories(make_sender, batch):
     found = sender.differences()
     if found:
         pytest.fail(tell(sender, islands, found), pytrace=False)
+    assert not untold(sender.world.database)
     sender.world.check()
 
 
@@ -143,3 +145,4 @@ def test_a_wrong_row_result_or_rule_is_noticed(make_sender, monkeypatch):
     monkeypatch.setitem(result, "version_after", 4711)
     monkeypatch.setattr(sender.world.outputs, "read_to_the_end", lambda: None)
     assert any("4711" in difference for difference in sender.differences())
+    assert any("comment is 'spoilt'" in difference for difference in untold(sender.world.database))

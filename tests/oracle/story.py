@@ -1,0 +1,76 @@
+"""The change log as a story: told from its beginning, it must lead to the rows that are there.
+
+Nothing of the model is needed: what a record says was there before must be what the records before it left.
+"""
+import datetime
+
+from support.events import decode_change
+
+NO_CHANGES = ("REFUSED", "FANOUT", "OPERATOR")
+HIDDEN = "***"
+
+
+def untold(database, limit=20):
+    """Where the change log says what was not so, or leaves out what is: a list of texts. Every object's events must lie
+    in one partition: only there is the log in their order."""
+    state, wrong = {}, []
+    for (value,) in database.rows("SELECT frame || body || hash FROM provd.change_log ORDER BY fence_id, seq"):
+        change = decode_change(bytes(value))
+        if change["action"] not in NO_CHANGES:
+            wrong += _tell(state, change)
+    return (wrong + _compare(state, _rows(database)))[:limit]
+
+
+def _tell(state, change):
+    key = change["object_type"], change["object_uuid"] or change["object_id"]
+    before, after = ({field["name"]: field["value"] for field in change[side]} for side in ("before", "after"))
+    known = state.setdefault(key, {})
+    wrong = [f"{key}: {change['action']} {change['chain_seq']} found {name} {value!r}, the log left {known.get(name)!r}"
+             for name, value in before.items() if known.get(name) != value]  # fmt: skip
+    if change["action"] == "CREATE" and known:
+        wrong.append(f"{key} is made a second time")
+    known.update(after)
+    if change["action"] == "PURGE" or (change["action"] == "DELETE" and change["object_type"] != "account"):
+        del state[key]
+    return wrong
+
+
+def _rows(database):
+    """The rows by the keys of the log, with what it tells of services and recovery as columns."""
+    rows = {}
+    for table, key in (("context", "name"), ("domain", "name"), ("account", "uuid::text")):
+        for name, row in database.rows(f"SELECT {key}, to_jsonb(t) FROM provd.{table} t"):
+            rows[table, name] = row
+    for uuid, bits in database.rows("SELECT account_uuid::text, sum(service) FROM provd.service_account GROUP BY 1"):
+        rows["account", uuid]["provisioned"] = int(bits)
+    for uuid, question, answer in database.rows("SELECT account_uuid::text, question, answer FROM provd.recovery"):
+        rows["account", uuid].update(recovery_question=question, recovery_answer=answer)
+    return rows
+
+
+def _compare(state, rows):
+    wrong = [f"{key} is on one side only" for key in sorted(state.keys() ^ rows.keys())]
+    told = {(key[0], name) for key, fields in state.items() for name in fields}
+    for key in state.keys() & rows.keys():
+        for name in sorted(name for table, name in told if table == key[0]):
+            there, said = _text(rows[key].get(name)), state[key].get(name)
+            if name == "provisioned":
+                there, said = there or "0", said or "0"  # an account without services has no row of them
+            if (there is None) != (said is None) or said not in (HIDDEN, there):
+                wrong.append(f"{key}: {name} is {there!r}, the log says {said!r}")
+    return wrong
+
+
+def _text(value):
+    """As change records write values."""
+    if value is None or isinstance(value, str) and "T" not in value:
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    try:
+        moment = datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
