@@ -3,7 +3,7 @@
 #   fuzz          tests/fuzz/fuzz_*.c over its corpus (preset fuzz only)
 #   lint          tests/lint
 #   schemas, sql, provctl, flow, fault, ...   Python, pytest: each tests/<folder>/test_*.py is one test;
-#                 all but `schemas`, `deploy`, `docs` and `demo` need the development stack, which the fixture `stack` starts
+#                 all but `schemas`, `deploy`, `docs`, `demo` and `torture` need the development stack, which the fixture `stack` starts
 
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
@@ -115,11 +115,11 @@ foreach(path ${python_tests})
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES
         LABELS ${folder} TIMEOUT 600 ENVIRONMENT "${test_environment};PYTHONDONTWRITEBYTECODE=1")
-    if(NOT folder MATCHES "^(schemas|lint|deploy|docs|demo|oracle)$")
+    if(NOT folder MATCHES "^(schemas|lint|deploy|docs|demo|oracle|torture)$")
         set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED stack)
     endif()
     # Tests that stop servers or count on timing must not disturb others.
-    if(folder MATCHES "^(fault|brokers)$")
+    if(folder MATCHES "^(fault|brokers|torture)$")
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
     endif()
 endforeach()

@@ -163,10 +163,14 @@ def test_an_abort_that_arrives_late_takes_nothing_with_it(world):
     world.worker.stop()
     slow = world.make_worker(**SLOW).start()
     hits = int(slow.metric("provd_batch_events_count"))
-    # Dropped by its group while it thinks; and later enough time to be overtaken by its own past.
-    slow.set_failpoints(f"before_send_offsets=sleep-7000:{hits + 1},before_send_offsets=sleep-4000:{hits + 2}")
+    # The second batch thinks so long that the group drops the lane, and then the first one is to be published. Later
+    # there is enough time to be overtaken by the past.
+    slow.set_failpoints(
+        f"before_send_offsets=sleep-8000:{hits + 1},in_transaction=sleep-9000:{hits + 2},"
+        f"before_send_offsets=sleep-4000:{hits + 2}"
+    )
     abort = world.lines.kafka.set(kafka_request("EndTxn", then="hold"))
-    sources = world.send(creations(world), partition=0)
+    sources = world.send(creations(world) + creations(world), partition=0)
     abort.wait(RECOVERY_LIMIT_S)
     world.lines.kafka.set(KafkaReply("EndTxn", byte=None, then="pass")).wait(RECOVERY_LIMIT_S)
     # Results and changes are two requests.

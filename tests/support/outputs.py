@@ -7,6 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from support.events import DeadLetter, decode_change, decode_dead_letter, decode_result
 
 POLL_S = 0.2
+SILENCE_LIMIT_S = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +87,12 @@ class Outputs:
             taken.clear()
         self._answered.clear()
         waiting = {place for place, end in ends.items() if end > 0}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + SILENCE_LIMIT_S
         while waiting:
             assert time.monotonic() < deadline, f"silent: {waiting}"
             message = self._consumer.poll(POLL_S)
+            if message is not None:
+                deadline = time.monotonic() + SILENCE_LIMIT_S
             if message is not None and message.error() is not None:
                 waiting.discard((message.topic(), message.partition()))
             self._take(message)

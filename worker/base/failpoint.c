@@ -75,7 +75,9 @@ void failpoint_hit(const char *name)
         if (strncmp(item, name, len) != 0 || item[len] != '=')
             continue;
         const char *action = item + len + 1, *nth = strchr(action, ':');
-        if (hits == (nth ? strtol(nth + 1, NULL, 10) : 1))
+        if (nth && nth[1] == '*')
+            act(action);
+        else if (hits == (nth ? strtol(nth + 1, NULL, 10) : 1))
             act(action);
     }
 }

@@ -4,7 +4,8 @@
  * What happens is set by the environment,
  * PROVD_FAILPOINTS="after_commit=kill:3,before_commit=stop", or by the file that
  * PROVD_FAILPOINT_FILE names, with the same text, read again at each hit when it has changed.
- * Actions: kill (SIGKILL), stop (SIGSTOP), sleep-MS, each at the n-th hit (default 1) once. */
+ * Actions: kill (SIGKILL), stop (SIGSTOP), sleep-MS, each at the n-th hit (default 1) once; ":*" is
+ * every hit. */
 #ifndef PROVD_BASE_FAILPOINT_H
 #define PROVD_BASE_FAILPOINT_H
 
