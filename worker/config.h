@@ -40,6 +40,7 @@ struct config_kafka {
     const char *group_id;
     const char *transactional_id_prefix;
     const char *topic_events, *topic_results, *topic_changes, *topic_dlq;
+    bool cloudevents;
     int64_t transaction_timeout_ms;
     int64_t session_timeout_ms;
     int64_t request_timeout_ms; /* questions to the brokers: offsets, watermarks, metadata */

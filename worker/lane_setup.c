@@ -123,6 +123,7 @@ static void set_stages(struct lane *lane, const struct config *config)
         .worker = lane->maker.worker,
         .request_timeout_ms = config->kafka.request_timeout_ms,
         .output_bytes_max = config->kafka.output_bytes_max,
+        .has_cloudevents = config->kafka.cloudevents,
     };
 }
 

@@ -155,6 +155,18 @@ def test_traceparent_is_carried_to_everything_that_is_published(world):
     assert result.header("private") is None
 
 
+def test_what_is_published_has_the_headers_of_cloudevents(world):
+    event = {**create(world), "occurred_at": 1_767_323_045_000_000}
+    (source,) = world.send([event_record(event, timestamp=1_767_323_045_250)])
+    (result,) = world.published([source])
+    world.outputs.read_to_the_end()
+    (change,) = [change for change in world.outputs.changes if change.source == source]
+    same = {"ce_specversion": b"1.0", "ce_source": b"/provd", "ce_time": b"2026-01-02T03:04:05.250Z"}
+    result_id = result.result_id.encode()
+    assert dict(result.message.headers()) == {**same, "ce_type": b"provisioning.result", "ce_id": result_id}
+    assert dict(change.message.headers()) == {**same, "ce_type": b"provisioning.change", "ce_id": result_id + b"/1"}
+
+
 def test_cloudevents_headers_fill_what_is_empty(world):
     ids = ["0193a1b2-0000-7000-8000-000000000001", "0193a1b2-0000-7000-8000-000000000002"]
     empty = {"event_id": "", "source": "", "occurred_at": 0}

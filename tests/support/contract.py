@@ -40,6 +40,8 @@ def check_one_answer_each(inputs, outputs):
     assert not extra, f"{len(extra)} answers to records that never were, e.g. {extra[:5]}"
     doubled = [source for source, count in answers.items() if count > 1]
     assert not doubled, f"{len(doubled)} records with more than one answer, e.g. {doubled[:5]}"
+    for result in outputs.results:
+        assert result.header("ce_id") in (None, result.said["result_id"].encode()), "ce_id is the result_id"
     ids = [published.result_id for published in outputs.results + outputs.letters]
     assert len(set(ids)) == len(ids), "a result_id occurs twice"
 

@@ -69,6 +69,9 @@ const struct setting settings[] = {
             "The topic of the change records.")},
     {STRING("kafka.topics.dlq", kafka.topic_dlq, "provisioning.dlq",
             "The topic of the dead letters.")},
+    {BOOL("kafka.cloudevents", kafka.cloudevents, "true",
+          "Give results and change records the headers of CloudEvents: ce_specversion, ce_type, "
+          "ce_source, ce_id, ce_time.")},
     {DURATION("kafka.transaction_timeout", kafka.transaction_timeout_ms, "12s", SECONDS(5),
               MINUTES(2),
               "After this the brokers abort the open transaction of a dead lane; its successor "

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "wire/cloudevents.h"
 #include "wire/dead_letter.h"
 
 enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
@@ -87,18 +88,26 @@ static enum status find_mapping(struct publish *publish, const struct batch *bat
     return status;
 }
 
+/* A result (`number` 0), or a change record. */
 static enum kafka_verdict send_value(struct publish *publish, const struct mapping *mapping,
-                                     enum kafka_output_topic topic, const struct record *record,
-                                     struct text value, struct error *err)
+                                     const struct record *record, const struct uuid *result_id,
+                                     size_t number, struct text value, struct error *err)
 {
-    struct kafka_header headers[CARRIED_HEADERS_MAX];
+    struct kafka_header headers[CARRIED_HEADERS_MAX + CLOUDEVENTS_HEADERS];
+    struct cloudevents ce;
+    enum kafka_output_topic topic = number > 0 ? OUTPUT_CHANGES : OUTPUT_RESULTS;
+    size_t header_count = carried_headers(record, headers);
+    if (publish->has_cloudevents) {
+        cloudevents_headers(&ce, result_id, number, record->timestamp_ms, headers + header_count);
+        header_count += CLOUDEVENTS_HEADERS;
+    }
     const struct kafka_output output = {
         .topic = topic,
         .partition = mapping->same[topic] ? record->partition->partition : -1,
         .key = record->key,
         .value = value,
         .headers = headers,
-        .header_count = carried_headers(record, headers),
+        .header_count = header_count,
         .borrow = true,
     };
     return kafka_transaction_produce(publish->producer, &output, err);
@@ -167,10 +176,10 @@ static enum kafka_verdict send_record(struct publish *publish, const struct mapp
         return send_dead_letter(publish, mapping, batch, i, err);
     enum kafka_verdict verdict = KAFKA_GO_ON;
     for (size_t c = 0; c < output->change_count && verdict == KAFKA_GO_ON; c++)
-        verdict =
-            send_value(publish, mapping, OUTPUT_CHANGES, record, output->changes[c].value, err);
+        verdict = send_value(publish, mapping, record, &output->result_id, c + 1,
+                             output->changes[c].value, err);
     if (verdict == KAFKA_GO_ON)
-        verdict = send_value(publish, mapping, OUTPUT_RESULTS, record, output->result, err);
+        verdict = send_value(publish, mapping, record, &output->result_id, 0, output->result, err);
     return verdict;
 }
 

@@ -18,6 +18,7 @@ struct publish {
     struct text worker;
     int64_t request_timeout_ms;
     int64_t output_bytes_max;
+    bool has_cloudevents; /* their headers are wanted */
 
     /* From publish_begin to publish_finish these, the producer and the batch belong to the thread
      * in the background. */
