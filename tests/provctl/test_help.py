@@ -54,6 +54,8 @@ def test_no_kept_help_is_of_a_command_that_is_gone():
         (["evnts"], "unknown command 'evnts'"),
         (["events", "sned"], "unknown command 'events sned'"),
         (["events", "send", "--wiat"], "unknown option --wiat"),
+        (["--config", "x", "account", "show"], "options stand behind the command: provctl GROUP COMMAND --config"),
+        (["account", "-o", "json", "show"], "options stand behind the command: provctl account COMMAND -o"),
         (["account", "show"], "missing argument: ADDRESS|UUID"),
         (["account", "show", "a@b.org", "c@d.org"], "unexpected argument 'c@d.org'"),
         (["events", "tail", "--count"], "option --count needs a value"),

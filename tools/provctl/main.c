@@ -64,8 +64,12 @@ static int explain(const struct choice *choice, int argc, char **argv)
     const char *unknown = choice->group ? (argc > 1 ? argv[1] : NULL) : (argc > 0 ? argv[0] : NULL);
 
     if (unknown && !is_help(unknown)) {
-        complain("unknown command '%s%s%s'", choice->group ? choice->group->name : "",
-                 choice->group ? " " : "", unknown);
+        if (*unknown == '-')
+            complain("options stand behind the command: provctl %s COMMAND %s ...",
+                     choice->group ? choice->group->name : "GROUP", unknown);
+        else
+            complain("unknown command '%s%s%s'", choice->group ? choice->group->name : "",
+                     choice->group ? " " : "", unknown);
         fprintf(stderr, "See: provctl %s%s--help\n", choice->group ? choice->group->name : "",
                 choice->group ? " " : "");
         return EX_USAGE;
