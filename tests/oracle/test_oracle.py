@@ -1,10 +1,13 @@
 """The fold against the model, on random histories. A failure shows the shortest history that fails.
 
-PROVD_TEST_SEED runs one seed alone, PROVD_TEST_HISTORIES more of them.
+PROVD_TEST_SEED runs one seed alone, PROVD_TEST_HISTORIES more of them, PROVD_TEST_SECONDS as many as there is time for,
+from the seed PROVD_TEST_FROM on.
 """
+import itertools
 import json
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -17,6 +20,7 @@ from support.events import make_event
 HISTORIES = int(os.environ.get("PROVD_TEST_HISTORIES", "1500"))
 EVENT_ID = "019bc1a0-5c01-7b3e-9d42-6fd3a1b41eef"
 UUID = "019bc1a0-5c01-7ec4-adb8-f437949be487"  # of the account that it makes
+FIRST = int(os.environ.get("PROVD_TEST_FROM", "1"))
 PROGRAM = pathlib.Path(os.environ.get("PROVD_TEST_BUILD_DIR", "build/dev")) / "tests/oracle/fold"
 
 
@@ -57,14 +61,19 @@ def difference(fold, events, cuts):
 def seeds():
     if "PROVD_TEST_SEED" in os.environ:
         return [int(os.environ["PROVD_TEST_SEED"])]
-    return range(1, HISTORIES + 1)
+    if "PROVD_TEST_SECONDS" in os.environ:
+        end = time.monotonic() + float(os.environ["PROVD_TEST_SECONDS"])
+        return itertools.takewhile(lambda _: time.monotonic() < end, itertools.count(FIRST))
+    return range(FIRST, FIRST + HISTORIES)
 
 
 def test_fold_and_model_agree_on_random_histories(fold):
+    agreed = 0
     for seed in seeds():
         events = Writer(seed).history()
         cuts = cuts_of(seed, len(events))
         if difference(fold, events, cuts) is None:
+            agreed += 1
             continue
 
         def still_fails(shorter, seed=seed):
@@ -73,7 +82,8 @@ def test_fold_and_model_agree_on_random_histories(fold):
         shortest = shrink(events, still_fails)
         told = "\n".join(f"{i:3} {json.dumps(e)}" for i, e in enumerate(shortest))
         reason = difference(fold, shortest, cuts_of(seed, len(shortest)))
-        pytest.fail(f"seed {seed}: {reason}\n{told}", pytrace=False)
+        pytest.fail(f"seed {seed}, after {agreed} that agree: {reason}\n{told}", pytrace=False)
+    print(f"{agreed} histories agree")
 
 
 def test_histories_reach_most_that_can_become_of_an_event(fold):
