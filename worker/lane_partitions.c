@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "lane_parts.h"
 
 enum {
@@ -98,8 +99,8 @@ static void assigned(void *opaque, struct kafka_partition *partitions, size_t co
     arena_reset(&lane->assign_arena);
     free(lane->assignment.partitions);
     size_t owned = count_ownable(count);
-    lane->assignment.partitions = calloc(owned ? owned : 1, sizeof(struct partition));
-    lane->assignment.count = lane->assignment.partitions ? owned : 0;
+    lane->assignment.partitions = memory_zalloc("lane", owned, sizeof(struct partition));
+    lane->assignment.count = owned;
     lane->assignment.generation++;
     lane->has_undecided = false;
     for (size_t i = 0; i < lane->assignment.count; i++)

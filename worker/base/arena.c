@@ -1,8 +1,9 @@
 /* Blocks of memory that are handed out front to back and reused after a reset. */
 #include "base/arena.h"
 
+#include "base/memory.h"
+
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,9 +97,7 @@ static _Noreturn void exhausted(struct arena *arena, size_t size)
 {
     if (arena->exhausted != NULL)
         longjmp(*arena->exhausted, 1);
-    fprintf(stderr, "arena: out of memory: %zu bytes asked for, %zu of %zu used\n", size,
-            arena->used_bytes, arena->used_bytes_max);
-    abort();
+    memory_exhausted("arena", size);
 }
 
 /* A block with room for `size` bytes becomes the current one: the next when it is large enough,

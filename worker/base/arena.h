@@ -19,7 +19,7 @@ struct arena {
     size_t used_bytes;     /* handed out since the last reset */
     size_t used_bytes_max; /* the ceiling */
     size_t keep_bytes_max; /* blocks beyond this are given back at reset */
-    jmp_buf *exhausted;    /* where to go when memory is out; NULL: abort with a message */
+    jmp_buf *exhausted;    /* where to go when memory is out; NULL: memory_exhausted */
 };
 
 /* `used_bytes_max` > 0. No memory is taken before the first allocation. */

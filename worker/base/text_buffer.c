@@ -1,4 +1,5 @@
 /* The growing buffer: doubles up to its ceiling, then refuses. */
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <endian.h>
@@ -25,7 +26,7 @@ void buffer_clear(struct buffer *buffer)
     buffer->failed = false;
 }
 
-static bool grow(struct buffer *buffer, size_t need)
+static void grow(struct buffer *buffer, size_t need)
 {
     size_t capacity = buffer->capacity > CAPACITY_MIN ? buffer->capacity : CAPACITY_MIN;
     while (capacity < need)
@@ -33,12 +34,8 @@ static bool grow(struct buffer *buffer, size_t need)
     if (capacity > buffer->len_max)
         capacity = buffer->len_max;
     /* One byte more, for the NUL that vsnprintf writes behind a text that just fits. */
-    char *data = realloc(buffer->data, capacity + 1);
-    if (data == NULL)
-        return false;
-    buffer->data = data;
+    buffer->data = memory_resize("buffer", buffer->data, capacity + 1);
     buffer->capacity = capacity;
-    return true;
 }
 
 char *buffer_grow(struct buffer *buffer, size_t n)
@@ -48,10 +45,8 @@ char *buffer_grow(struct buffer *buffer, size_t n)
         return NULL;
     }
     size_t need = buffer->len + n;
-    if ((need > buffer->capacity || buffer->data == NULL) && !grow(buffer, need)) {
-        buffer->failed = true;
-        return NULL;
-    }
+    if (need > buffer->capacity || buffer->data == NULL)
+        grow(buffer, need);
     return buffer->data + buffer->len;
 }
 

@@ -25,7 +25,8 @@ bool schema_canonical(struct text json, struct buffer *out)
 {
     json_t *document = json_from_text(json, AVRO_SCHEMA_BYTES_MAX, NULL);
     struct canonical c = {.out = out};
-    bool is_schema = document != NULL && names_open(&c.names) && put_schema(&c, document, "", 0);
+    names_open(&c.names);
+    bool is_schema = document != NULL && put_schema(&c, document, "", 0);
 
     names_close(&c.names);
     json_decref(document);

@@ -1,5 +1,6 @@
 /* From the text of a writer's schema to a tree of nodes that says, for each value in the order of
  * the bytes, where it belongs in struct event. */
+#include "base/memory.h"
 #include "wire/avro_names.h"
 #include "wire/avro_private.h"
 
@@ -408,10 +409,8 @@ static struct node *compile_root(struct compiling *c, const json_t *document, bo
 
 static struct writer_schema *schema_new(void)
 {
-    struct writer_schema *schema = calloc(1, sizeof *schema);
+    struct writer_schema *schema = memory_zalloc("schemas", 1, sizeof *schema);
 
-    if (schema == NULL)
-        return NULL;
     arena_init(&schema->arena, SCHEMA_MEMORY_MAX, SCHEMA_MEMORY_MAX);
     return schema;
 }
@@ -426,10 +425,8 @@ static bool schema_fill(struct writer_schema *schema, struct text json, bool is_
         error_prefix(err, STATUS_FATAL, "unusable schema");
         return false;
     }
-    if (names_open(&c.names))
-        schema->root = compile_root(&c, document, is_event);
-    else
-        error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
+    names_open(&c.names);
+    schema->root = compile_root(&c, document, is_event);
     names_close(&c.names);
     json_decref(document);
     return schema->root != NULL;
@@ -439,10 +436,6 @@ static struct writer_schema *compile(struct text json, bool is_event, struct err
 {
     struct writer_schema *schema = schema_new();
 
-    if (schema == NULL) {
-        error_set(err, STATUS_FATAL, NULL, "unusable schema: out of memory");
-        return NULL;
-    }
     if (!schema_fill(schema, json, is_event, err)) {
         writer_schema_close(schema);
         return NULL;

@@ -23,7 +23,7 @@ enum status encoder_open(struct encoder **ret_encoder, struct error *err)
 
     if (encoder == NULL || (encoder->known = known_results_new()) == NULL) {
         encoder_close(encoder);
-        return error_set(err, STATUS_FATAL, NULL, "avro: out of memory");
+        return error_set(err, STATUS_RETRY, NULL, "avro: out of memory");
     }
     status = result_writer_open(&encoder->results, err);
     if (status == STATUS_OK)

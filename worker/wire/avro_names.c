@@ -1,14 +1,15 @@
 #include "wire/avro_names.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool names_open(struct names *names)
+void names_open(struct names *names)
 {
-    names->items = calloc(AVRO_NAMED_TYPES_MAX, sizeof *names->items);
+    names->items = memory_zalloc("schemas", AVRO_NAMED_TYPES_MAX, sizeof *names->items);
     names->count = 0;
-    return names->items != NULL;
 }
 
 void names_close(struct names *names)

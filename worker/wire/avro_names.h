@@ -23,7 +23,7 @@ struct names {
     size_t count;
 };
 
-bool names_open(struct names *names);
+void names_open(struct names *names);
 void names_close(struct names *names);
 
 /* The full name of `name` used inside the namespace `space` (NULL or "": none). False when it is no

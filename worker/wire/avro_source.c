@@ -1,5 +1,7 @@
 #include "wire/avro_source.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +165,16 @@ static struct source_node *compile(struct record_writer *w, avro_schema_t schema
     return node_new(w, schema, slot, 0);
 }
 
+/* avro-c looks at none of its own small allocations. */
+static void *allocate(void *user, void *old, size_t old_size, size_t size)
+{
+    (void)user, (void)old_size;
+    if (size > 0)
+        return memory_resize("avro", old, size);
+    free(old);
+    return NULL;
+}
+
 enum status record_writer_open(struct record_writer **ret_writer, const char *schema_json,
                                const struct slot *slots, struct error *err)
 {
@@ -170,10 +182,11 @@ enum status record_writer_open(struct record_writer **ret_writer, const char *sc
     struct slot *root;
 
     if (w == NULL)
-        return error_set(err, STATUS_FATAL, NULL, "avro: out of memory");
+        return error_set(err, STATUS_RETRY, NULL, "avro: out of memory");
     arena_init(&w->arena, WRITER_MEMORY_MAX, WRITER_MEMORY_MAX);
     root = ARENA_NEW(&w->arena, struct slot);
     *root = (struct slot){.name = "record", .type = SLOT_RECORD, .slots = slots};
+    avro_set_allocator(allocate, NULL);
     if (avro_schema_from_json_length(schema_json, strlen(schema_json), &w->schema) != 0)
         error_set(err, STATUS_FATAL, NULL, "avro: an embedded schema is broken: %s",
                   avro_strerror());

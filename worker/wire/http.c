@@ -74,7 +74,7 @@ enum status http_open(struct http **ret_http, const struct http_options *options
     http->headers = curl_slist_append(http->headers, "Expect:");
     if (http->curl == NULL || http->headers == NULL) {
         http_close(http);
-        return error_set(err, STATUS_FATAL, NULL, "http: out of memory");
+        return error_set(err, STATUS_RETRY, NULL, "http: out of memory");
     }
     set_bounds(http, options);
     set_credentials(http->curl, options);

@@ -1,6 +1,7 @@
 #include "wire/idna.h"
 
 #include "base/arena.h"
+#include "base/memory.h"
 
 #include <idn2.h>
 
@@ -27,7 +28,10 @@ struct text idna_to_ascii(struct arena *arena, struct text domain)
 
     if (domain.data == NULL || domain.len == 0 || !text_is_utf8(domain))
         return TEXT_NULL;
-    if (idn2_to_ascii_8z(text_to_z(arena, domain), &ascii, IDNA_FLAGS) == IDN2_OK)
+    int code = idn2_to_ascii_8z(text_to_z(arena, domain), &ascii, IDNA_FLAGS);
+    if (code == IDN2_MALLOC) /* else a good name would be refused for good */
+        memory_exhausted("idna", domain.len);
+    if (code == IDN2_OK)
         result = text_lower(arena, text_from(ascii));
     idn2_free(ascii);
     return is_ldh(result) ? result : TEXT_NULL;

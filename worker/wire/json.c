@@ -1,5 +1,21 @@
 #include "wire/json.h"
 
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+/* A document that lacks something because memory was out would be a document that says something
+ * else. */
+static void *allocate(size_t size)
+{
+    return memory_resize("json", NULL, size);
+}
+
+__attribute__((constructor)) static void take_over_memory(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
 json_t *json_from_text(struct text json, size_t bytes_max, struct error *err)
 {
     json_error_t reason;

@@ -1,5 +1,6 @@
 /* The consumer of a lane: member of the group with eager assignment, tracks its own places. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "wire/kafka_handles.h"
 
 #include <assert.h>
@@ -87,30 +88,21 @@ static struct place *place_of(struct kafka_consumer *consumer, int32_t partition
                                                                : NULL;
 }
 
-/* False when memory is out: then the partition is not consumed. */
-static bool make_place(struct kafka_consumer *consumer, int32_t partition)
+static void make_place(struct kafka_consumer *consumer, int32_t partition)
 {
     size_t count = (size_t)partition + 1;
-    struct place *places;
-    int32_t *numbers;
 
     if (partition < consumer->place_count) {
-        return true;
+        return;
     }
-    numbers = realloc(consumer->numbers, count * sizeof(*numbers));
-    if (!numbers) {
-        return false;
-    }
-    consumer->numbers = numbers;
-    places = realloc(consumer->places, count * sizeof(*places));
-    if (!places) {
-        return false;
-    }
+    consumer->numbers =
+        memory_resize("kafka consumer", consumer->numbers, count * sizeof(*consumer->numbers));
+    struct place *places =
+        memory_resize("kafka consumer", consumer->places, count * sizeof(*places));
     memset(places + consumer->place_count, 0,
            (count - (size_t)consumer->place_count) * sizeof(*places));
     consumer->places = places;
     consumer->place_count = (int32_t)count;
-    return true;
 }
 
 static int64_t cached_high(struct kafka_consumer *consumer, int32_t partition, int64_t *ret_low)
@@ -194,13 +186,13 @@ static void start_partitions(struct kafka_consumer *consumer, struct kafka_parti
 static void on_assigned(struct kafka_consumer *consumer,
                         const rd_kafka_topic_partition_list_t *list)
 {
-    struct kafka_partition *partitions = calloc((size_t)list->cnt + 1, sizeof(*partitions));
+    struct kafka_partition *partitions =
+        memory_zalloc("kafka consumer", (size_t)list->cnt + 1, sizeof(*partitions));
     size_t count = 0;
 
-    for (int i = 0; partitions && i < list->cnt; i++) {
-        if (make_place(consumer, list->elems[i].partition)) {
-            partitions[count++] = (struct kafka_partition){list->elems[i].partition, -1};
-        }
+    for (int i = 0; i < list->cnt; i++) {
+        make_place(consumer, list->elems[i].partition);
+        partitions[count++] = (struct kafka_partition){list->elems[i].partition, -1};
     }
     consumer->is_restarting = false;
     start_partitions(consumer, partitions, count);

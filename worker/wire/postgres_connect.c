@@ -3,6 +3,7 @@
 #include "wire/postgres_handle.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -101,7 +102,7 @@ static int split_list(struct conninfo *info, int which)
     if (!list || !*list) {
         return 0;
     }
-    char *rest = info->host_lists[which] = strdup(list);
+    char *rest = info->host_lists[which] = memory_copy_z("postgres", list);
     while (rest) {
         if (count == HOSTS_MAX) {
             return -1;
@@ -139,7 +140,11 @@ static enum status conninfo_open(struct conninfo *info, const struct postgres_op
     char *message = NULL;
 
     info->parsed = PQconninfoParse(options->url, &message);
+    bool is_memory_out = !info->parsed && (!message || strstr(message, "out of memory"));
     PQfreemem(message); /* may quote a password */
+    if (is_memory_out) {
+        return error_set(err, STATUS_RETRY, "53200", "postgres: out of memory");
+    }
     if (!info->parsed) {
         return error_set(
             err, STATUS_FATAL, "08001",

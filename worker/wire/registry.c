@@ -46,7 +46,7 @@ enum status registry_open(struct registry **ret_registry, const char *url,
     registry = calloc(1, sizeof *registry);
     if (registry == NULL || (registry->base_url = strdup(url)) == NULL) {
         free(registry);
-        return error_set(err, STATUS_FATAL, NULL, "registry: out of memory");
+        return error_set(err, STATUS_RETRY, NULL, "registry: out of memory");
     }
     while (len > 0 && registry->base_url[len - 1] == '/')
         registry->base_url[--len] = '\0';

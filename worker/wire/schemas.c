@@ -1,6 +1,7 @@
 #include "wire/schemas.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "wire/avro_names.h"
 #include "wire/registry.h"
 #include "wire/schemas_absent.h"
@@ -107,7 +108,7 @@ enum status schemas_open(struct schemas **ret_schemas, const struct schemas_opti
     enum status status;
 
     if (schemas == NULL)
-        return error_set(err, STATUS_FATAL, NULL, "schemas: out of memory");
+        return error_set(err, STATUS_RETRY, NULL, "schemas: out of memory");
     schemas->options = *options;
     absentees_init(&schemas->absentees);
     buffer_init(&schemas->json, AVRO_SCHEMA_BYTES_MAX);
@@ -236,10 +237,8 @@ static struct known *known_find(struct schemas *schemas, const struct key *key)
 static struct known *known_add(struct schemas *schemas, const struct key *key,
                                struct writer_schema *schema, const char *reason)
 {
-    struct known *known = calloc(1, sizeof *known);
+    struct known *known = memory_zalloc("schemas", 1, sizeof *known);
 
-    if (known == NULL)
-        abort();
     if (schemas->known_count == KNOWN_MAX)
         known_close(schemas->known[--schemas->known_count]);
     memmove(&schemas->known[1], &schemas->known[0],

@@ -1,5 +1,6 @@
 #include "wire/schemas_library.h"
 
+#include "base/memory.h"
 #include "wire/avro.h"
 #include "wire/avro_names.h"
 
@@ -23,9 +24,7 @@ void library_add(struct library *library, struct text json)
     if (library->count == LIBRARY_SCHEMAS_MAX || !schema_fingerprint(json, &fingerprint) ||
         library_find(library, fingerprint).data != NULL)
         return;
-    item->json = malloc(json.len + 1);
-    if (item->json == NULL)
-        return;
+    item->json = memory_resize("schemas", NULL, json.len + 1);
     memcpy(item->json, json.data, json.len);
     item->json[json.len] = '\0';
     item->fingerprint = fingerprint;
@@ -49,14 +48,12 @@ void library_close(struct library *library)
 
 char *schema_file_read(const char *path, struct error *err)
 {
-    char *json = malloc(AVRO_SCHEMA_BYTES_MAX + 1);
+    char *json = memory_resize("schemas", NULL, AVRO_SCHEMA_BYTES_MAX + 1);
     FILE *file = fopen(path, "re");
     size_t len;
 
-    if (json == NULL || file == NULL) {
+    if (file == NULL) {
         error_set(err, STATUS_FATAL, NULL, "schema file %s: %s", path, strerror(errno));
-        if (file != NULL)
-            fclose(file);
         free(json);
         return NULL;
     }
