@@ -99,6 +99,14 @@ if(PROVD_FUZZ)
     endforeach()
 endif()
 
+# An allocator that fails on demand, preloaded by tests/memory; the sanitizers have one of their own.
+if(NOT PROVD_SANITIZE)
+    add_library(malloc_fail MODULE tests/memory/malloc_fail.c)
+    target_compile_definitions(malloc_fail PRIVATE _GNU_SOURCE)
+    set_target_properties(malloc_fail PROPERTIES
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/memory)
+endif()
+
 # --- Python --------------------------------------------------------------------------------------
 
 file(GLOB python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests tests/*/test_*.py)
