@@ -1,6 +1,7 @@
 """The search for secrets finds them, wherever they are put: support/secrets.py, which all tests of flow and fault end with."""
 import base64
 import functools
+import pathlib
 
 import pytest
 
@@ -98,6 +99,30 @@ def test_a_hash_may_stand_in_its_column(world):
     hashed = world.secret("{SSHA256}")
     world.database.rows("UPDATE provd.account SET password = %s", hashed)
     secrets.check_world(world)
+
+
+def test_the_databases_log_shows_no_row_when_it_is_told_not_to(make_world, stack):
+    """As SECURITY.md advises; without it, PostgreSQL shows the row that a constraint of the operator refuses."""
+    world = make_world(partitions=1)
+    log = pathlib.Path(stack.env["STACK_DIR"]) / "postgresql.log"
+    beginning = log.stat().st_size
+    world.database.rows("ALTER TABLE provd.account ADD CONSTRAINT nobody CHECK (password IS NULL)")
+    shown, hidden = world.secret("{SSHA256}"), world.secret("{SSHA256}")
+    world.start()
+    bury(world, shown)
+    assert world.worker.stop() == 0
+    world.database.rows(f'ALTER ROLE provd IN DATABASE "{world.database.name}" SET log_error_verbosity = terse')
+    world.worker.start()
+    bury(world, hidden)
+    text = log.read_bytes()[beginning:].decode(errors="replace")
+    assert shown in text, "this is what the advice is for"
+    assert text.count('"nobody"') >= 2 and hidden not in text
+
+
+def bury(world, hashed):
+    account = {"address": world.name(), "password": {"PasswordHash": {"hash": hashed}}}
+    (letter,) = world.ask([make_event("CreateAccount", account)])
+    assert letter.code == "STORAGE_REFUSED"
 
 
 @pytest.mark.parametrize("spelled", [bytes, bytes.hex, base64.b64encode])
