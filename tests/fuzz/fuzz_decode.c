@@ -79,10 +79,10 @@ void kafka_group_metadata_close(struct kafka_group_metadata *metadata)
 }
 
 /* Ids 1 and 2 and any fingerprint are the schemas; 3 cannot be asked for; others are not there. */
-enum status schemas_find(struct schemas *schemas, const struct frame *frame,
+enum status schemas_find(struct schemas *schemas, const struct frame *frame, bool may_ask,
                          struct writer_schema **ret_schema, enum code *ret_code, struct error *err)
 {
-    (void)schemas;
+    (void)schemas, (void)may_ask;
     *ret_schema = NULL;
     *ret_code = CODE_UNKNOWN_SCHEMA;
     error_set(err, STATUS_OK, NULL, "there is no such schema");
@@ -284,8 +284,8 @@ static enum status decode(struct batch *batch, struct record *records, size_t co
     };
     arena_init(&batch->arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
     batch->records = records;
-    batch->count = count;
-    enum status status = decode_run(&decode, batch, &err);
+    batch->count = batch->count_max = count;
+    enum status status = decode_run(&decode, batch, count, &err);
     assert(status == STATUS_OK || status == STATUS_RETRY);
     return status;
 }
