@@ -31,6 +31,7 @@ struct partition {
     int64_t published_upto;  /* results below are known to be published */
     int64_t noted_upto;      /* the same as the fence row says it at least */
     int64_t republish_below; /* results of records below were published before a rewind: marked */
+    int64_t judged_upto;     /* records below were shown to the circuit breaker */
     bool is_halted;
     struct partition_counters *counters;
 };

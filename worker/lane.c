@@ -221,26 +221,6 @@ static enum status apply_fresh(struct lane *lane, struct error *err)
     }
 }
 
-/* Stops before a topic is drained into the dead letters after a bad deployment. */
-static enum status check_breaker(struct lane *lane, struct error *err)
-{
-    const struct batch *batch = lane->batch;
-    bool is_open = false;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->records[i].is_reread) /* else it is a dead letter already, or never was one */
-            is_open = breaker_count(&lane->breaker, batch->deaths[i] != NULL) || is_open;
-    }
-    if (!is_open)
-        return STATUS_OK;
-    counter_add(&lane->counters->breaker_open, 1);
-    return error_set(
-        err, STATUS_FATAL, "BREAKER",
-        "%lld of the last %lld records cannot be read: stopped before more of them become dead "
-        "letters; look at them with provctl events decode, repair the sender or the schema, "
-        "or raise breaker.share",
-        (long long)lane->breaker.dead, (long long)lane->breaker.seen);
-}
-
 /* One that is neither worked on nor on its way. */
 static struct batch *free_batch(struct lane *lane)
 {
@@ -253,6 +233,7 @@ static struct batch *free_batch(struct lane *lane)
 /* From here on the batch travels by itself; the lane goes on with what it has read ahead. */
 static void begin_publish(struct lane *lane)
 {
+    breaker_take_applied(&lane->breaker, lane->batch);
     arena_on_exhausted(&lane->batch->arena, NULL);
     lane->in_flight = lane->batch;
     lane->batch = lane->ahead ? lane->ahead : free_batch(lane);
@@ -342,7 +323,7 @@ static enum status turn(struct lane *lane, struct error *err)
     if (lane->is_put_off)
         return status;
     if (status == STATUS_OK)
-        status = check_breaker(lane, err);
+        status = breaker_judge(&lane->breaker, lane->batch, err);
     if (status == STATUS_OK)
         status = do_step(lane, &prepare_step, err);
     if (status == STATUS_OK)

@@ -21,20 +21,6 @@ enum {
     ITEMS_MAX = 20000,         /* of any array in an event: users[] has 10,000 */
 };
 
-/* --- breaker ------------------------------------------------------------------------------------
- */
-
-bool breaker_count(struct breaker *breaker, bool is_dead)
-{
-    breaker->dead += (int64_t)is_dead - breaker->was_dead[breaker->next];
-    breaker->was_dead[breaker->next] = is_dead;
-    breaker->next = (breaker->next + 1) % breaker->window;
-    if (breaker->seen < breaker->window)
-        breaker->seen++;
-    return breaker->dead >= breaker->dead_min &&
-           breaker->dead * 100 > breaker->seen * breaker->share_percent;
-}
-
 /* --- from the configuration ---------------------------------------------------------------------
  */
 
@@ -114,6 +100,7 @@ static void set_stages(struct lane *lane, const struct config *config)
         .postgres_options = &lane->postgres_options,
         .policy = &lane->policy,
         .maker = &lane->maker,
+        .breaker = &lane->breaker,
         .fanout_timeout_ms = config->database.fanout_timeout_ms,
         .counters = lane->counters,
     };
@@ -172,8 +159,7 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
     set_postgres(lane, config, index);
     set_stages(lane, config);
     lane->schema_wait.wait_ms_max = SCHEMA_WAIT_MS_MAX;
-    lane->breaker.window = config->breaker.window_records;
-    lane->breaker.was_dead = ARENA_ARRAY(&lane->arena, uint8_t, (size_t)lane->breaker.window);
+    breaker_init(&lane->breaker, config->breaker.window_records, &lane->arena, counters);
     lane_take_config(lane);
     for (int i = 0; i < LANE_BATCHES; i++)
         batch_init(&lane->batches[i], (size_t)config->batch.events_max,

@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "batch.h"
+#include "batch_breaker.h"
 #include "config.h"
 #include "domain/policy.h"
 #include "stage/apply.h"
@@ -22,13 +23,6 @@ enum { LANE_BATCHES = 3 };
 struct backoff {
     int64_t wait_ms;
     int64_t wait_ms_max; /* 0: retry.backoff_max */
-};
-
-/* The last records, as the circuit breaker sees them. */
-struct breaker {
-    uint8_t *was_dead; /* ring of `window` */
-    int64_t window, next, seen, dead;
-    int64_t dead_min, share_percent;
 };
 
 struct lane {
@@ -80,9 +74,5 @@ enum status lane_connect(struct lane *lane, const struct kafka_rebalance *rebala
 /* The database alone, when its connection was lost. */
 enum status lane_connect_database(struct lane *lane, struct error *err);
 void lane_close(struct lane *lane);
-
-/* Counts a record; true when the breaker opens: more than the set share of the last records are
- * dead letters. */
-bool breaker_count(struct breaker *breaker, bool is_dead);
 
 #endif

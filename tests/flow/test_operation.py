@@ -239,6 +239,21 @@ def test_the_breaker_stops_before_a_topic_is_drained_into_the_dead_letters(make_
     world.check()
 
 
+def test_the_breaker_hears_of_what_the_database_refuses(make_world):
+    settings = {"breaker.window": 50, "breaker.min_failures": 20, "breaker.share": 50, "batch.max_events": 50}
+    world = make_world(partitions=1, settings=settings).start()
+    world.database.rows("ALTER TABLE provd.account ADD CONSTRAINT closed CHECK (false) NOT VALID")
+    world.send([create(world) for _ in range(150)])
+    wait_until(lambda: world.worker.metric("provd_breaker_opened_total") == 1, what="the breaker opens")
+    refused = "SELECT count(*) FROM provd.record_outcome WHERE code = 'STORAGE_REFUSED'"
+    stays_true(lambda: world.database.value(refused) < 40, for_s=1.0)
+    world.worker.stop()
+    world.database.rows("ALTER TABLE provd.account DROP CONSTRAINT closed")
+    world.worker.start()
+    world.check()
+    assert world.database.value("SELECT count(*) FROM provd.account") > 100, "the others were kept for later"
+
+
 # --- without anything to talk to --------------------------------------------------------------------------------------
 
 

@@ -84,6 +84,7 @@ struct counters {
     counter pg_lost_races, pg_unrolled_batches;
     counter kafka_committed, kafka_aborted, kafka_in_doubt, producer_recycled;
     counter breaker_open;
+    gauge breaker_seen, breaker_dead; /* outlive the process: batch_breaker.h */
     struct histogram end_to_end, stage_time[STAGE_COUNT], batch_events;
     struct partition_counters partitions[COUNTERS_PARTITIONS_MAX];
 };

@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "batch_breaker.h"
 #include "batch_transaction.h"
 #include "domain/kind.h"
 #include "domain/plan.h"
@@ -384,6 +385,17 @@ static void bury(struct batch *batch, size_t i, const struct error *err)
     batch->events[i] = NULL;
 }
 
+/* One that is alone in its range. What the database refuses again and again is a fault of the
+ * database, or of a deployment: the breaker stops the lane, after what is decided already. */
+static enum status bury_alone(struct apply *apply, struct batch *batch, size_t i, struct error *err)
+{
+    bury(batch, i, err);
+    enum status status = transact_until_won(apply, batch, i, i + 1, err);
+    if (status == STATUS_OK && breaker_count(apply->breaker, true))
+        return breaker_error(apply->breaker, err);
+    return status;
+}
+
 /* A fan-out that takes too long is tried again by the lane, with its back-off, and given up in the
  * end: it would hold up its partition for ever. */
 static bool is_slow_for_good(struct apply *apply, const struct error *err)
@@ -412,8 +424,7 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
     if (to - from == 1) {
         if (!postgres_blames_event(err) && !postgres_lost_race(err))
             return STATUS_RETRY;
-        bury(batch, from, err);
-        return transact_until_won(apply, batch, from, to, err);
+        return bury_alone(apply, batch, from, err);
     }
     if (to - from == batch->count) {
         counter_add(&apply->counters->pg_unrolled_batches, 1);

@@ -20,6 +20,7 @@ struct apply {
     const struct policy *policy;
     struct output_maker *maker;
     struct counters *counters;
+    struct breaker *breaker; /* hears of records that the database refuses */
     struct id_supplies ids;
     bool (*meanwhile)(void *opaque); /* see postgres_meanwhile; NULL: nothing */
     void *opaque;
