@@ -127,7 +127,7 @@ foreach(path ${python_tests})
         set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED stack)
     endif()
     # Tests that stop servers or count on timing must not disturb others.
-    if(folder MATCHES "^(fault|brokers|torture)$")
+    if(folder MATCHES "^(fault|torture)$")
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
     endif()
 endforeach()
