@@ -287,6 +287,13 @@ static enum status give_up(struct consume *consume, struct batch *batch, enum st
     return status;
 }
 
+/* The partitions take turns: they may have different leaders. */
+static void keep_fetching(struct consume *consume, const struct batch *batch)
+{
+    size_t turn = consume->turn++ % batch->source_count;
+    kafka_consumer_wake(consume->consumer, batch->sources[turn].partition->partition);
+}
+
 static void make_arrays(struct batch *batch)
 {
     if (batch->records)
@@ -307,6 +314,8 @@ enum status consume_run(struct consume *consume, struct batch *batch, int idle_m
     if (status != STATUS_OK || batch->count == 0)
         return give_up(consume, batch, status, err);
     batch->now_us = clock_now_us();
+    if (consume_is_full(consume, batch))
+        keep_fetching(consume, batch);
     FAILPOINT("after_consume");
     return STATUS_OK;
 }

@@ -34,6 +34,7 @@ struct consume {
     int64_t wait_ms_max; /* how long the first record waits for company */
     struct counters *counters;
     struct held_back held;
+    size_t turn; /* of the partitions, see kafka_consumer_wake */
 };
 
 /* Fills the batch, or tops it up. OK with batch->count 0 when nothing came within `idle_ms`; with 0

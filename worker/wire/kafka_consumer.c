@@ -70,6 +70,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
         return;
     }
     consumer->is_closing = true;
+    background_close(consumer->waker);
     if (consumer->client.rk) {
         rd_kafka_consumer_close(consumer->client.rk);
         rd_kafka_destroy(consumer->client.rk);
@@ -303,4 +304,26 @@ enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
         return STATUS_OK;
     }
     return kafka_client_trouble(&consumer->client, err);
+}
+
+static void ask_leader(void *opaque)
+{
+    enum { ASK_MS = 1000 };
+    struct kafka_consumer *consumer = opaque;
+    int64_t low, high;
+
+    rd_kafka_query_watermark_offsets(consumer->client.rk, consumer->options->events_topic,
+                                     consumer->waker_partition, &low, &high, ASK_MS);
+}
+
+void kafka_consumer_wake(struct kafka_consumer *consumer, int32_t partition)
+{
+    if (!consumer->waker) {
+        consumer->waker = background_open();
+    }
+    if (!consumer->waker || !background_is_done(consumer->waker)) {
+        return; /* next time */
+    }
+    consumer->waker_partition = partition;
+    background_run(consumer->waker, ask_leader, consumer);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/background.h"
 #include "base/status.h"
 #include "wire/kafka.h"
 
@@ -100,7 +101,9 @@ struct kafka_consumer {
     int32_t *numbers;     /* room for what `revoked` is told, as long as `places` */
     int32_t place_count;
     bool is_closing;
-    bool is_restarting; /* until the next `assigned` */
+    bool is_restarting;       /* until the next `assigned` */
+    struct background *waker; /* NULL: none was needed so far */
+    int32_t waker_partition;  /* its, while it runs */
 };
 
 /* --- the producer (kafka_producer.c, kafka_transaction.c) ---------------------------------------
