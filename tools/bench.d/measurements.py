@@ -7,7 +7,7 @@ from latency import measure_latency
 from scene import Scene, copy_fences
 from support.database import fresh_database
 
-BATCH = 1000
+BATCH = 2000
 APPLIED = 0
 NO_CHANGE = 1
 LANES = (1, 2)

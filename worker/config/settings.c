@@ -82,7 +82,7 @@ const struct setting settings[] = {
     {DURATION(
         "kafka.request_timeout", kafka.request_timeout_ms, "10s", SECONDS(1), MINUTES(2),
         "The patience for a question to the brokers: committed offsets, watermarks, metadata.")},
-    {SIZE("kafka.fetch_memory", kafka.fetch_memory_bytes, "8MiB", 4 * MIB, 2 * GIB,
+    {SIZE("kafka.fetch_memory", kafka.fetch_memory_bytes, "4MiB", 4 * MIB, 2 * GIB,
           "Records read ahead by the consumer of a lane, all partitions together.")},
     {SIZE(
         "kafka.output_bytes", kafka.output_bytes_max, "1000000B", 64 * KIB, 64 * MIB,

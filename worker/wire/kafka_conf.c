@@ -44,7 +44,8 @@ static const struct fixed_setting defaults[] = {
     {FOR(CONSUMER), "max.poll.interval.ms", "300000"},
     {PRODUCING, "compression.type", "lz4"},
     {PRODUCING, "linger.ms", "2"},
-    {PRODUCING, "retry.backoff.ms", "20"},
+    /* Also how soon a transaction is tried again that meets the markers of the one before it. */
+    {PRODUCING, "retry.backoff.ms", "5"},
 };
 
 /* What the worker owns: set last, refused when passed through. A NULL value is set elsewhere or

@@ -107,10 +107,12 @@ enum status output_result(struct output_maker *maker, const struct output_source
         .applied_at = source->now_us,
         .worker = maker->worker,
     };
+    struct arena_mark mark = arena_mark(arena);
     if (outcome->derived)
         derive(maker, outcome, event, arena, &first, &facts);
     buffer_clear(&maker->scratch);
     encode_result(maker->encoder, &maker->result_framing, &facts, arena, &maker->scratch);
+    arena_rewind(arena, mark); /* all texts are in the bytes now */
     if (maker->scratch.failed)
         return error_set(
             err, STATUS_RETRY, too_large,
@@ -141,7 +143,9 @@ enum status output_change(struct output_maker *maker, const struct output_source
     struct buffer *scratch = &maker->scratch;
     buffer_clear(scratch);
     buffer_put(scratch, framing->prefix, framing->prefix_len);
+    struct arena_mark mark = arena_mark(arena);
     encode_change_body(maker->encoder, &facts, arena, scratch);
+    arena_rewind(arena, mark); /* all texts are in the bytes now */
     size_t body_end = scratch->len;
     char *hash_place = buffer_reserve(scratch, SHA256_LEN);
     if (!hash_place)
