@@ -90,31 +90,30 @@ void apply_close(struct apply *apply)
 /* --- load ---------------------------------------------------------------------------------------
  */
 
-/* The keys of the events of a segment that are not known to be decided already. */
+/* The keys of the events of a segment that ledger and outcome memory do not know: those are decided
+ * already, and touch no row. */
 static void gather_keys(struct transaction *t, size_t from, size_t to, struct keys *keys)
 {
     keys_init(keys, t->arena, to - from);
     for (size_t i = from; i < to; i++) {
         const struct event *event = t->batch->events[i];
-        if (event && event->kind && !event->fault.code && !t->batch->records[i].is_reread)
+        bool is_decided = t->memories[i - t->from] || t->is_reread[i - t->from];
+        if (event && event->kind && !event->fault.code && !is_decided)
             event->kind->touch(event, keys);
     }
 }
 
-/* BEGIN, the locks, the recall and the load of the first segment go out together. */
-static enum status open_transaction(struct transaction *t, struct keys *keys)
+/* BEGIN, the locks and the recall go out together. */
+static enum status open_transaction(struct transaction *t)
 {
     struct postgres *pg = t->pg;
     int32_t *ids = ARENA_ARRAY(t->arena, int32_t, t->batch->source_count);
     size_t count = transaction_fences(t, ids);
-    bool is_locked = t->apply->lost_races >= LOST_RACES_BEFORE_LOCKS;
     enum status status = postgres_command(pg, "BEGIN", t->err);
     if (status == STATUS_OK)
         status = ledger_send_lock(pg, ids, count, t->err);
     if (status == STATUS_OK)
         status = memory_send(t);
-    if (status == STATUS_OK)
-        status = load_send(pg, keys, is_locked, t->err);
     if (status == STATUS_OK)
         status = postgres_sync(pg, t->err);
     if (status == STATUS_OK)
@@ -122,16 +121,19 @@ static enum status open_transaction(struct transaction *t, struct keys *keys)
     if (status == STATUS_OK)
         status = memory_read(t);
     if (status == STATUS_OK)
-        status = load_read(pg, keys, &t->set, t->err);
+        status = postgres_drain(pg, t->err);
+    if (status == STATUS_OK)
+        memory_spread(t);
     return status;
 }
 
 static enum status load_segment(struct transaction *t, size_t from, size_t to)
 {
     struct keys keys;
+    bool is_locked = t->apply->lost_races >= LOST_RACES_BEFORE_LOCKS;
     gather_keys(t, from, to, &keys);
     working_set_init(&t->set, t->arena, to - from);
-    enum status status = load_send(t->pg, &keys, false, t->err);
+    enum status status = load_send(t->pg, &keys, is_locked, t->err);
     if (status == STATUS_OK)
         status = postgres_sync(t->pg, t->err);
     return status == STATUS_OK ? load_read(t->pg, &keys, &t->set, t->err) : status;
@@ -173,20 +175,18 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
     return status;
 }
 
-/* plan, store, and again for what lies behind a barrier. */
-static enum status run_segments(struct transaction *t, size_t first_end)
+/* load, plan, store, and again for what lies behind a barrier. */
+static enum status run_segments(struct transaction *t)
 {
     enum status status = STATUS_OK;
-    size_t from = t->from, to = first_end;
     plan_begin(&t->plan, t->arena, &t->set, t->apply->policy, t->to - t->from);
-    while (from < t->to && status == STATUS_OK) {
+    for (size_t from = t->from, to; from < t->to && status == STATUS_OK; from = to) {
+        to = t->from + plan_segment_end(&t->input, from - t->from);
+        status = load_segment(t, from, to);
+        if (status != STATUS_OK)
+            break;
         plan_run(&t->plan, &t->input, from - t->from, to - t->from, t->batch->outcomes + t->from);
         status = finish_segment(t, from, to);
-        from = to;
-        if (from < t->to && status == STATUS_OK) {
-            to = t->from + plan_segment_end(&t->input, from - t->from);
-            status = load_segment(t, from, to);
-        }
     }
     return status;
 }
@@ -294,16 +294,11 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
                             struct error *err)
 {
     struct transaction t;
-    struct keys keys;
     begin(&t, apply, batch, from, to, err);
     postgres_meanwhile(apply->pg, apply->meanwhile, apply->opaque);
-    size_t first_end = from + plan_segment_end(&t.input, 0);
-    gather_keys(&t, from, first_end, &keys);
-    enum status status = open_transaction(&t, &keys);
-    if (status != STATUS_OK)
-        return status;
-    memory_spread(&t);
-    status = run_segments(&t, first_end);
+    enum status status = open_transaction(&t);
+    if (status == STATUS_OK)
+        status = run_segments(&t);
     FAILPOINT("in_transaction");
     if (status == STATUS_OK)
         status = output_recall_changes(&t);
