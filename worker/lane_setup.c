@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "schema_version.h"
+#include "sql/statements.h"
 #include "wire/crypto.h"
 #include "wire/idna.h"
 #include "wire/schemas_embedded.h"
@@ -248,8 +249,7 @@ static enum status ask_number(struct lane *lane, const char *question, int64_t *
 static enum status check_schema_version(struct lane *lane, struct error *err)
 {
     int64_t version;
-    enum status status =
-        ask_number(lane, "SELECT provd.schema_version() AS version", &version, err);
+    enum status status = ask_number(lane, sql_schema_version, &version, err);
     if (status != STATUS_OK)
         return status;
     if (version == PROVD_SCHEMA_VERSION)

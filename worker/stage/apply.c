@@ -63,7 +63,6 @@ const struct statement apply_statements[] = {
     STATEMENT(fanout_delete),
     STATEMENT(fanout_quota),
     STATEMENT(fanout_flags),
-    STATEMENT(schema_version),
     {NULL, NULL},
 };
 
