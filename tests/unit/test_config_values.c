@@ -200,6 +200,7 @@ static void settings_that_do_not_fit_each_other_are_found(void **state)
         {{GOOD, "limits.event_bytes=16MiB", "batch.memory_max=16MiB", NULL}, "32 times"},
         {{GOOD, "batch.max_bytes=256MiB", NULL}, "four times batch.max_bytes"},
         {{GOOD, "limits.event_bytes=1MiB", NULL}, "must hold a dead letter"},
+        {{GOOD, "kafka.output_bytes=384KiB", NULL}, "must hold a change of an account"},
         {{GOOD, "retry.backoff=20s", NULL}, "longer than retry.backoff_max"},
         {{GOOD, "breaker.min_failures=2000", NULL}, "it would never open"},
         {{GOOD, "accounts.password_schemes=", NULL}, "no account could have a password"},

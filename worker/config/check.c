@@ -111,6 +111,16 @@ static bool memory_holds_a_batch(const struct config *c)
     return c->batch.memory_bytes_max / 4 >= c->batch.bytes_max;
 }
 
+/* Before and after of an account whose comment and auto-reply are at their limits (10,000
+ * characters of four bytes each), or a result with its hundred items; then strings of the event,
+ * its key, and the headers that are carried over. What does not fit could never be published. */
+static bool output_holds_a_change(const struct config *c)
+{
+    enum { CHANGE_AT_LIMITS_BYTES = 256 * 1024 };
+    return c->kafka.output_bytes_max >=
+           CHANGE_AT_LIMITS_BYTES + 2 * c->limits.string_bytes + 2 * c->limits.header_bytes;
+}
+
 static bool output_holds_an_event(const struct config *c)
 {
     return c->kafka.output_bytes_max >= c->limits.event_bytes + 2 * c->limits.header_bytes;
@@ -156,6 +166,9 @@ static const struct rule {
     {output_holds_an_event,
      "kafka.output_bytes must hold a dead letter: limits.event_bytes and twice "
      "limits.header_bytes"},
+    {output_holds_a_change,
+     "kafka.output_bytes must hold a change of an account at its limits: 256 KiB, twice "
+     "limits.string_bytes and twice limits.header_bytes"},
     {backoff_grows, "retry.backoff is longer than retry.backoff_max"},
     {breaker_can_open, "breaker.min_failures is larger than breaker.window: it would never open"},
     {has_schemes, "accounts.password_schemes is empty: no account could have a password"},
