@@ -81,6 +81,9 @@ ALLOWED = {
     ("worker/stage/decode.c", "setjmp"),
     ("worker/stage/apply.c", "setjmp"),
     ("worker/batch.c", "setjmp"),
+    ("worker/stage/publish.c", "setjmp"),
+    # A uuid in a record of ours: found or not, nothing is cut at it.
+    ("tools/provctl/account_results.c", "memmem"),
 }
 
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
