@@ -10,15 +10,15 @@ NO_CHANGES = ("REFUSED", "FANOUT", "OPERATOR")
 HIDDEN = "***"
 
 
-def untold(database, limit=20):
+def untold(database, contexts=None, limit=20):
     """Where the change log says what was not so, or leaves out what is: a list of texts. Every object's events must lie
-    in one partition: only there is the log in their order."""
+    in one partition: only there is the log in their order. `contexts`: look at objects of these alone."""
     state, wrong = {}, []
     for (value,) in database.rows("SELECT frame || body || hash FROM provd.change_log ORDER BY fence_id, seq"):
         change = decode_change(bytes(value))
-        if change["action"] not in NO_CHANGES:
+        if change["action"] not in NO_CHANGES and (contexts is None or change["context"] in contexts):
             wrong += _tell(state, change)
-    return (wrong + _compare(state, _rows(database)))[:limit]
+    return (wrong + _compare(state, _rows(database, contexts)))[:limit]
 
 
 def _tell(state, change):
@@ -35,16 +35,17 @@ def _tell(state, change):
     return wrong
 
 
-def _rows(database):
+def _rows(database, contexts):
     """The rows by the keys of the log, with what it tells of services and recovery as columns."""
     rows = {}
     for table, key in (("context", "name"), ("domain", "name"), ("account", "uuid::text")):
         for name, row in database.rows(f"SELECT {key}, to_jsonb(t) FROM provd.{table} t"):
-            rows[table, name] = row
+            if contexts is None or row.get("context", name) in contexts:
+                rows[table, name] = row
     for uuid, bits in database.rows("SELECT account_uuid::text, sum(service) FROM provd.service_account GROUP BY 1"):
-        rows["account", uuid]["provisioned"] = int(bits)
+        rows.get(("account", uuid), {})["provisioned"] = int(bits)
     for uuid, question, answer in database.rows("SELECT account_uuid::text, question, answer FROM provd.recovery"):
-        rows["account", uuid].update(recovery_question=question, recovery_answer=answer)
+        rows.get(("account", uuid), {}).update(recovery_question=question, recovery_answer=answer)
     return rows
 
 

@@ -78,7 +78,7 @@ class Arena:
         self.stack = Stack(STACK_DIRECTORY)
         self._remove_remains()
         self._closing.callback(self.stack.down, wipe=True)
-        self.stack.up()
+        self._up()
         self.key, self.requester = KeyPair(), KeyPair()
         self.world = self._make_world()
         self.disk = self._make_disk()
@@ -92,6 +92,20 @@ class Arena:
         self.stack.down()
         Disk(disk_folder()).unmount()
         self.stack.down(wipe=True)
+
+    def _up(self):
+        """Twice: on a machine that is busy with other things a server may take longer than the stack waits."""
+        try:
+            self.stack.up()
+        except AssertionError as error:
+            self.say(f"the stack takes its time: {str(error).splitlines()[-1]}")
+            self.stack.up()
+
+    def start_server(self, server):
+        try:
+            self.stack.start(server)
+        except AssertionError:
+            self._up()
 
     def _make_world(self):
         keys = pathlib.Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="provd-keys-")))

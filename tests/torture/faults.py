@@ -224,7 +224,7 @@ def stop_postgresql_immediately(arena, chance):
     else:
         arena.stack.kill("postgresql")
     yield chance.uniform(SHORT_S, 4)
-    yield from in_background(lambda: (arena.stack.stop("postgresql"), arena.stack.start("postgresql")))
+    yield from in_background(lambda: (arena.stack.stop("postgresql"), arena.start_server("postgresql")))
 
 
 @fault(weight=2, holds="postgresql")
@@ -331,7 +331,7 @@ def restart_broker(arena, chance):
     stop = arena.stack.kill if chance.random() < 0.5 else arena.stack.stop
     yield from in_background(lambda: stop("kafka"))
     yield chance.uniform(0, 2)
-    yield from in_background(lambda: arena.stack.start("kafka"))
+    yield from in_background(lambda: arena.start_server("kafka"))
 
 
 def a_request(chance):
