@@ -133,6 +133,10 @@ enum status postgres_sync(struct postgres *pg, struct error *err)
         return postgres_fail_lost(pg, "sync", err);
     }
     assert(!pg->synced && !pg->copy.active);
+    enum status status = postgres_copy_settle(pg, err); /* nothing may have been sent since */
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (!enter_pipeline(pg) || !PQpipelineSync(pg->conn)) {
         return postgres_fail_send(pg, "sync", err);
     }
