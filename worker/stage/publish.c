@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
-#include "wire/cloudevents.h"
 #include "wire/dead_letter.h"
 
 enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
@@ -94,11 +93,11 @@ static enum kafka_verdict send_value(struct publish *publish, const struct mappi
                                      size_t number, struct text value, struct error *err)
 {
     struct kafka_header headers[CARRIED_HEADERS_MAX + CLOUDEVENTS_HEADERS];
-    struct cloudevents ce;
     enum kafka_output_topic topic = number > 0 ? OUTPUT_CHANGES : OUTPUT_RESULTS;
     size_t header_count = carried_headers(record, headers);
     if (publish->has_cloudevents) {
-        cloudevents_headers(&ce, result_id, number, record->timestamp_ms, headers + header_count);
+        cloudevents_headers(&publish->ce, result_id, number, record->timestamp_ms,
+                            headers + header_count);
         header_count += CLOUDEVENTS_HEADERS;
     }
     const struct kafka_output output = {

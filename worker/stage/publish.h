@@ -8,6 +8,7 @@
 #include "base/background.h"
 #include "base/status.h"
 #include "batch.h"
+#include "wire/cloudevents.h"
 #include "wire/kafka.h"
 
 struct publish {
@@ -19,6 +20,7 @@ struct publish {
     int64_t request_timeout_ms;
     int64_t output_bytes_max;
     bool has_cloudevents; /* their headers are wanted */
+    struct cloudevents ce;
 
     /* From publish_begin to publish_finish these, the producer and the batch belong to the thread
      * in the background. */

@@ -7,13 +7,21 @@
 
 enum { MS_PER_S = 1000 };
 
-static void format_time(int64_t timestamp_ms, char *ret_text)
+/* The text of the second is kept: most records are of the same one as the record before. */
+static void format_time(struct cloudevents *ce, int64_t timestamp_ms)
 {
-    time_t seconds = (time_t)(timestamp_ms / MS_PER_S);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    size_t len = strftime(ret_text, CLOUDEVENTS_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(ret_text + len, CLOUDEVENTS_TIME_MAX - len, ".%03dZ", (int)(timestamp_ms % MS_PER_S));
+    int64_t second = timestamp_ms / MS_PER_S;
+    unsigned ms = (unsigned)(timestamp_ms % MS_PER_S);
+
+    if (ce->second_len == 0 || second != ce->second) {
+        struct tm utc;
+        gmtime_r(&second, &utc);
+        ce->second_len = strftime(ce->time, CLOUDEVENTS_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
+        ce->second = second;
+    }
+    const char fraction[] = {
+        '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
+    memcpy(ce->time + ce->second_len, fraction, sizeof fraction);
 }
 
 /* A record without a timestamp (-1) counts as of 1970. */
@@ -23,7 +31,7 @@ void cloudevents_headers(struct cloudevents *ce, const struct uuid *result_id, s
     uuid_format(result_id, ce->id);
     if (number > 0)
         snprintf(ce->id + UUID_TEXT_LEN, sizeof ce->id - UUID_TEXT_LEN, "/%zu", number);
-    format_time(timestamp_ms < 0 ? 0 : timestamp_ms, ce->time);
+    format_time(ce, timestamp_ms < 0 ? 0 : timestamp_ms);
     const struct kafka_header headers[CLOUDEVENTS_HEADERS] = {
         {TEXT("ce_specversion"), TEXT("1.0")},
         {TEXT("ce_type"), number > 0 ? TEXT("provisioning.change") : TEXT("provisioning.result")},

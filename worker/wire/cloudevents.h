@@ -12,10 +12,12 @@
 
 enum { CLOUDEVENTS_HEADERS = 5, CLOUDEVENTS_ID_MAX = 64, CLOUDEVENTS_TIME_MAX = 32 };
 
-/* The texts that the headers point to. */
+/* The texts that the headers point to. Zeroed at first, then kept from record to record. */
 struct cloudevents {
     char id[CLOUDEVENTS_ID_MAX];
     char time[CLOUDEVENTS_TIME_MAX];
+    int64_t second; /* whose text `time` begins with */
+    size_t second_len;
 };
 
 /* Fills CLOUDEVENTS_HEADERS headers: of a result (`number` 0) or of its change record number 1, 2,
