@@ -116,26 +116,42 @@ def test_a_batch_that_keeps_losing_locks_its_rows_first(world, rival):
     world.database.rows("DROP FUNCTION provd.always_first CASCADE")
 
 
-def test_what_is_committed_while_a_batch_waits_for_its_fence_is_seen_at_once(world, rival):
-    """The ledger and the rows are read behind the lock, not before it: no race is lost, nothing is done twice."""
-    forged, made = create(world), create(world)
-    world.ask([made], partition=0)
+def lock_fences(world, rival):
+    """Returns their ids."""
     rival.execute("SELECT fence_id FROM provd.fence WHERE topic = %s ORDER BY partition FOR UPDATE", (world.topics.events,))
-    fence = rival.fetchall()[1][0]
+    return [row[0] for row in rival.fetchall()]
+
+
+def test_what_the_ledger_learns_while_a_batch_waits_for_its_fence_is_seen_at_once(world, rival):
+    """The ledger is read behind the lock, not before it: no race is lost, nothing is done twice."""
     before = lost_races(world)
-    sources = world.send([forged, comment(address_of(made), "ours")], partition=0)
+    forged = create(world)
+    fences = lock_fences(world, rival)
+    (source,) = world.send([forged], partition=0)
     wait_for_lane_at_lock(world)
     rival.execute(
         "INSERT INTO provd.event_ledger (event_id, fence_id, kafka_offset, status, payload_hash, result, change_count,"
         " applied_at) VALUES (%s, %s, 1000000, 0, decode(repeat('00', 16), 'hex'), '', 0, now())",
-        (forged["event_id"], fence),
+        (forged["event_id"], fences[1]),
     )
+    rival.connection.commit()
+    (refused,) = world.answers([source])
+    assert (refused["status"], refused["code"]) == ("REJECTED", "ID_REUSED") and lost_races(world) == before
+    world.database.rows("DELETE FROM provd.event_ledger WHERE kafka_offset = 1000000")
+
+
+def test_rows_that_change_while_a_batch_waits_for_its_fence_are_seen_at_once(world, rival):
+    """They too are read behind the lock."""
+    made = create(world)
+    world.ask([made], partition=0)
+    before = lost_races(world)
+    lock_fences(world, rival)
+    (source,) = world.send([comment(address_of(made), "ours")], partition=0)
+    wait_for_lane_at_lock(world)
     rival.execute("UPDATE provd.account SET revision = revision + 1 WHERE address = %s", (address_of(made),))
     rival.connection.commit()
-    refused, applied = world.answers(sources)
-    assert (refused["status"], refused["code"]) == ("REJECTED", "ID_REUSED") and applied["status"] == "APPLIED"
-    assert lost_races(world) == before
-    world.database.rows("DELETE FROM provd.event_ledger WHERE kafka_offset = 1000000")
+    (applied,) = world.answers([source])
+    assert applied["status"] == "APPLIED" and lost_races(world) == before
 
 
 def test_rows_are_written_in_the_order_of_their_keys(world, rival):
