@@ -61,6 +61,7 @@ static bool read_long(struct decoding *d, int64_t *ret_value)
     enum { LONG_BITS = 64, BYTE_BITS = 7 };
     uint64_t zigzag = 0;
 
+    *ret_value = 0;
     for (int shift = 0; shift < LONG_BITS; shift += BYTE_BITS) {
         if (d->at == d->end)
             return ended(d);
