@@ -152,6 +152,14 @@ static enum status do_step(struct lane *lane, const struct step *step, struct er
     }
 }
 
+/* The batch in flight is the lane's again, to be filled anew; also in this turn. */
+static void take_back(struct lane *lane)
+{
+    batch_reset(lane->in_flight);
+    arena_on_exhausted(&lane->in_flight->arena, lane->exhausted);
+    lane->in_flight = NULL;
+}
+
 /* Commits the batch in flight. When it cannot be, it is given up: the fence says where to read it
  * again. */
 static enum status finish_publish(struct lane *lane, struct error *err)
@@ -163,8 +171,7 @@ static enum status finish_publish(struct lane *lane, struct error *err)
         lane_count_batch(lane, lane->in_flight);
     else
         publish_give_up(&lane->publish);
-    batch_reset(lane->in_flight);
-    lane->in_flight = NULL;
+    take_back(lane);
     return status;
 }
 
@@ -187,8 +194,7 @@ void lane_settle_in_flight(struct lane *lane, bool is_lost)
             lane_count_batch(lane, lane->in_flight);
         else
             publish_give_up(&lane->publish);
-        batch_reset(lane->in_flight);
-        lane->in_flight = NULL;
+        take_back(lane);
     }
     if (!is_lost)
         note_published(lane);
@@ -341,6 +347,7 @@ static enum status turn(struct lane *lane, struct error *err)
 
 static void set_exhausted(struct lane *lane, jmp_buf *target)
 {
+    lane->exhausted = target;
     for (int i = 0; i < LANE_BATCHES; i++) {
         if (&lane->batches[i] != lane->in_flight)
             arena_on_exhausted(&lane->batches[i].arena, target);

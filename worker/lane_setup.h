@@ -3,6 +3,8 @@
 #ifndef PROVD_LANE_SETUP_H
 #define PROVD_LANE_SETUP_H
 
+#include <setjmp.h>
+
 #include "base/counters.h"
 #include "batch.h"
 #include "batch_breaker.h"
@@ -60,6 +62,7 @@ struct lane {
     struct batch *batch;     /* the one that is being worked on */
     struct batch *ahead;     /* read, and decoded in idle moments; NULL: none */
     struct batch *in_flight; /* applied and on its way to Kafka; NULL: none */
+    jmp_buf *exhausted;      /* where the memory of a batch that is out leads; NULL: no turn */
 };
 
 /* Fills in everything that needs no network. FATAL: configuration or memory. */
