@@ -2,6 +2,7 @@
 import uuid
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import ConfigResource
 
 from support.kafka import Topics
@@ -22,8 +23,18 @@ def missing(kafka, provctl):
 
 
 def settings_of(kafka, topic):
-    (future,) = kafka.admin.describe_configs([ConfigResource("topic", topic)]).values()
-    return {name: entry.value for name, entry in future.result(30).items()}
+    """A broker hears of a topic a moment after the controller has made it."""
+
+    def settings():
+        (future,) = kafka.admin.describe_configs([ConfigResource("topic", topic)]).values()
+        try:
+            return {name: entry.value for name, entry in future.result(30).items()}
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            return None
+
+    return wait_until(settings, what=f"the broker knows {topic}")
 
 
 ONE_COPY = ("--partitions", 3, "--replication", 1)
