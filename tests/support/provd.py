@@ -76,6 +76,10 @@ def nested(settings):
     return tree
 
 
+# Of our own environment: its settings, and what `tools/stack env` says, passwords among it.
+NOT_THE_WORKERS = ("PROVD_", "KAFKA_", "DATABASE_", "SCHEMA_REGISTRY_")
+
+
 class Worker:
     """One provd with its lanes. `settings` are dotted paths; `environment` comes on top of our own."""
 
@@ -91,7 +95,7 @@ class Worker:
         self.may_end_with = -signal.SIGKILL  # besides 0
         self._environment = {
             **SANITIZER_OPTIONS,
-            **{name: value for name, value in os.environ.items() if not name.startswith("PROVD_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(NOT_THE_WORKERS)},
             "PROVD_FAILPOINT_FILE": str(self.failpoint_file),
             **(environment or {}),
         }
