@@ -313,14 +313,15 @@ class _Flow:
         if passes is None or then == "pass":
             self._sink.sendall(piece)
             return
+        # Silence comes first: else the answer to what passes may be faster.
+        if then == "hold":
+            self.link.held = True
+        elif then != "cut":
+            self._proxy.hold()
         self._sink.sendall(piece[:passes])
         if then == "cut":
             self.link.cut(abrupt=False)
             return
-        if then == "hold":
-            self.link.held = True
-        else:
-            self._proxy.hold()
         self._proxy.wait_open(self.link)
         if not self.link.is_cut:
             self._sink.sendall(piece[passes:])

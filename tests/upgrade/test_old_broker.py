@@ -30,7 +30,7 @@ def test_lanes_that_die_and_leave_lose_and_double_nothing(make_world):
     world = make_world(settings={"lanes": 2, "batch.max_events": 30}).start()
     traffic = Traffic(3)
     world.send(traffic.records(RECORDS))
-    world.worker.set_failpoints("after_commit=kill:2")
+    world.worker.set_failpoints("after_commit=kill:*")
     world.send(traffic.records(RECORDS))
     wait_until(lambda: world.worker.metric("provd_lane_restarts_total") >= 1, what="a lane dies at its fail point")
     world.worker.set_failpoints("")
