@@ -42,7 +42,6 @@ struct supervisor {
     struct endpoints endpoints;
     struct http_server *http; /* NULL: http.port is 0 */
     int signal_fd;
-    sigset_t former_signals;
     bool is_stopping;
     bool is_up;                 /* the service manager was told that start-up is done */
     int64_t stop_deadline_us;   /* then lanes are killed */
@@ -83,7 +82,7 @@ static enum status open_signals(struct supervisor *s, struct error *err)
     sigaddset(&handled, SIGHUP);
     sigaddset(&handled, SIGCHLD);
     sigaddset(&handled, SIGPIPE); /* blocked for good: a closed connection is an error code */
-    sigprocmask(SIG_BLOCK, &handled, &s->former_signals);
+    sigprocmask(SIG_BLOCK, &handled, NULL);
     s->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->signal_fd < 0)
         return error_set(err, STATUS_FATAL, "SIGNALS", "signalfd: %s", strerror(errno));
@@ -113,7 +112,6 @@ enum status supervisor_open(struct supervisor **ret_supervisor, struct config *c
     s->patience = *patience;
     s->lane_count = (int)config->lanes;
     s->signal_fd = -1;
-    sigprocmask(SIG_BLOCK, NULL, &s->former_signals);
     enum status status = open_pages(s, err);
     if (status == STATUS_OK)
         status = open_signals(s, err);
@@ -134,7 +132,6 @@ void supervisor_close(struct supervisor *s)
     http_server_close(s->http);
     if (s->signal_fd >= 0)
         close(s->signal_fd);
-    sigprocmask(SIG_SETMASK, &s->former_signals, NULL);
     if (s->pages != NULL)
         munmap(s->pages, pages_bytes(s));
     free(s->lanes);

@@ -29,6 +29,8 @@ enum status supervisor_open(struct supervisor **ret_supervisor, struct config *c
  * lane refused the configuration before any of them ran. */
 int supervisor_run(struct supervisor *supervisor);
 
-void supervisor_close(struct supervisor *supervisor); /* NULL is fine */
+/* NULL is fine. The signals stay blocked: who asks twice for the end must not change the exit code
+ * of a process that has stopped in order. */
+void supervisor_close(struct supervisor *supervisor);
 
 #endif

@@ -145,6 +145,7 @@ static int be_supervisor(void)
     int exit_code = supervisor_run(supervisor);
     supervisor_close(supervisor);
     config_close(config);
+    raise(SIGTERM); /* a second one, as late as it can come: must change nothing */
     return exit_code;
 }
 
