@@ -58,21 +58,13 @@ static bool ended(struct decoding *d)
 
 static bool read_long(struct decoding *d, int64_t *ret_value)
 {
-    enum { LONG_BITS = 64, BYTE_BITS = 7 };
-    uint64_t zigzag = 0;
+    enum varint read = varint_read(&d->at, d->end, ret_value);
 
-    *ret_value = 0;
-    for (int shift = 0; shift < LONG_BITS; shift += BYTE_BITS) {
-        if (d->at == d->end)
-            return ended(d);
-        uint8_t byte = (uint8_t)*d->at++;
-        zigzag |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *ret_value = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
-            return true;
-        }
-    }
-    return unreadable_set(d, CODE_MALFORMED, "a number or length that Avro does not allow");
+    if (read == VARINT_ENDS)
+        return ended(d);
+    if (read == VARINT_TOO_LONG)
+        return unreadable_set(d, CODE_MALFORMED, "a number or length that Avro does not allow");
+    return true;
 }
 
 static bool skip(struct decoding *d, size_t size)
@@ -264,9 +256,8 @@ static struct text cut(struct text text, size_t max)
 
 static void read_body(struct decoding *d, struct writer_schema *schema)
 {
-    char *record = d->event != NULL ? (char *)d->event : (char *)d;
-
-    if (place_enter(d, record, schema->root) && read_value(d, schema->root) && d->at != d->end) {
+    if (place_enter(d, (char *)d->event, schema->root) && read_value(d, schema->root) &&
+        d->at != d->end) {
         d->current = schema->root;
         unreadable_set(d, CODE_TRAILING_BYTES, "bytes are left over after it");
     }

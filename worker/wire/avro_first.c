@@ -10,7 +10,6 @@
 enum {
     KNOWN_SCHEMAS_MAX = 32,
     SCHEMA_MEMORY_MAX = 4 << 20,
-    LONG_BITS = 64,
 };
 
 /* What is kept of a place. */
@@ -217,17 +216,11 @@ static uint64_t broken(struct reading *r)
 
 static int64_t read_long(struct reading *r)
 {
-    uint64_t zigzag = 0;
+    int64_t value;
 
-    for (int shift = 0; shift < LONG_BITS; shift += 7) {
-        if (r->at == r->end)
-            return (int64_t)broken(r);
-        uint8_t byte = (uint8_t)*r->at++;
-        zigzag |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
-    }
-    return (int64_t)broken(r);
+    if (varint_read(&r->at, r->end, &value) != VARINT_READ)
+        return (int64_t)broken(r);
+    return value;
 }
 
 static struct text read_bytes(struct reading *r, uint64_t len)

@@ -9,7 +9,7 @@
 struct decoding {
     const struct decode_limits *limits;
     struct arena *arena;
-    struct event *event; /* NULL: a schema of other records, whose values are kept nowhere */
+    struct event *event;
     struct unreadable *unreadable;
     const struct node *current; /* for messages */
     size_t values;

@@ -69,6 +69,31 @@ struct writer_schema {
 /* A schema of any records, whose values are checked and kept nowhere. */
 struct writer_schema *checking_schema_compile(struct text json, struct error *err);
 
+/* --- numbers --------------------------------------------------------------------------------- */
+
+enum varint { VARINT_READ, VARINT_ENDS, VARINT_TOO_LONG };
+
+/* An int or a long, zigzag and of variable length (Avro specification, "Binary Encoding"); moves
+ * *at on. Inline, because there are some dozens in an event. */
+static inline enum varint varint_read(const char **at, const char *end, int64_t *ret_value)
+{
+    enum { LONG_BITS = 64, BYTE_BITS = 7 };
+    uint64_t zigzag = 0;
+
+    *ret_value = 0;
+    for (int shift = 0; shift < LONG_BITS; shift += BYTE_BITS) {
+        if (*at == end)
+            return VARINT_ENDS;
+        uint8_t byte = (uint8_t) * (*at)++;
+        zigzag |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *ret_value = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
+            return VARINT_READ;
+        }
+    }
+    return VARINT_TOO_LONG;
+}
+
 /* "payload.CreateAccount.address", in `buffer`. */
 const char *node_path(const struct node *node, char *buffer, size_t size);
 /* --- what fits where (avro_fit.c) ------------------------------------------------------------- */
