@@ -300,10 +300,8 @@ static bool lost_race(const struct error *err)
  * (wire/postgres.h). */
 static void end_stalled(struct apply *apply, const struct error *err)
 {
-    struct error ignored;
-    int64_t ended = 0;
-    if (strcmp(err->code, "55P03") == 0 && postgres_usable(apply->pg) &&
-        postgres_end_stalled(apply->pg, &ended, &ignored) == STATUS_OK && ended)
+    int64_t ended = postgres_end_stalled_after(apply->pg, err);
+    if (ended)
         log_event(LOG_WARNING, "ended sessions of stopped workers that held locks",
                   LOG_INT("sessions", ended));
 }

@@ -220,6 +220,7 @@ static enum status own(struct assign *assign, struct partition *partition,
     /* Offsets moved to another log mean nothing any more; otherwise what Kafka has committed is
      * published. */
     int64_t published_upto = row->state.published_upto;
+    int64_t below = republish_below(facts, decision, row);
     if (decision->next_offset < row->state.next_offset)
         published_upto = decision->next_offset;
     else if (facts->committed >= 0 && facts->committed <= decision->next_offset)
@@ -233,7 +234,7 @@ static enum status own(struct assign *assign, struct partition *partition,
         param_time(assign->arena, clock_now_us()),
         param_int8(assign->arena, row->state.chain_seq),
         param_bytes((struct text){(const char *)row->state.chain_head, CHAIN_HASH_LEN}),
-        param_int8(assign->arena, republish_below(facts, decision, row)),
+        param_int8(assign->arena, below),
     };
     struct result *result = NULL;
     enum status status = ask(assign, "own_fence", params, 9, &result, err);
@@ -244,7 +245,7 @@ static enum status own(struct assign *assign, struct partition *partition,
     partition->next_offset = decision->start;
     partition->fence_offset = decision->next_offset;
     partition->published_upto = partition->noted_upto = published_upto;
-    partition->republish_below = republish_below(facts, decision, row);
+    partition->republish_below = below;
     result_close(result);
     return STATUS_OK;
 }
@@ -307,10 +308,8 @@ static enum status decide(struct assign *assign, struct partition *partition, bo
  * the server ends (wire/postgres.h): it would keep its successor out for as long as it stands. */
 static void end_stalled(struct assign *assign, const struct error *err)
 {
-    struct error ignored;
-    int64_t ended = 0;
-    if (strcmp(err->code, "55P03") == 0 && postgres_usable(assign->pg) &&
-        postgres_end_stalled(assign->pg, &ended, &ignored) == STATUS_OK && ended)
+    int64_t ended = postgres_end_stalled_after(assign->pg, err);
+    if (ended)
         log_event(LOG_WARNING, "ended sessions of stopped workers that held a fence",
                   LOG_INT("sessions", ended));
 }

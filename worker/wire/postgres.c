@@ -404,3 +404,15 @@ enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct
     }
     return status;
 }
+
+int64_t postgres_end_stalled_after(struct postgres *pg, const struct error *failure)
+{
+    struct error ignored;
+    int64_t ended = 0;
+
+    if (strcmp(failure->code, "55P03") != 0 || !postgres_usable(pg) ||
+        postgres_end_stalled(pg, &ended, &ignored) != STATUS_OK) {
+        return 0;
+    }
+    return ended;
+}

@@ -158,6 +158,9 @@ enum status postgres_rollback(struct postgres *pg, struct error *err);
  * the server reaches those, and they keep their row locks. For a worker that gets 55P03 on a fence.
  */
 enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct error *err);
+/* The same after a failure, when it was 55P03 and the connection is still there: the number of
+ * sessions that were ended. */
+int64_t postgres_end_stalled_after(struct postgres *pg, const struct error *failure);
 
 int result_rows(const struct result *result);
 int result_column(const struct result *result, const char *name); /* -1: no such column */
