@@ -55,7 +55,7 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
 
 static enum status run_decode(struct lane *lane, struct error *err)
 {
-    return decode_run(&lane->decode, lane->batch, lane->batch->count, err);
+    return decode_run(&lane->decode, lane->batch, err);
 }
 
 /* Leaves `ready` records in the batch. The others are the beginning of the next one: what was read

@@ -285,7 +285,7 @@ static enum status decode(struct batch *batch, struct record *records, size_t co
     arena_init(&batch->arena, ARENA_BYTES_MAX, ARENA_BYTES_MAX);
     batch->records = records;
     batch->count = batch->count_max = count;
-    enum status status = decode_run(&decode, batch, count, &err);
+    enum status status = decode_run(&decode, batch, &err);
     assert(status == STATUS_OK || status == STATUS_RETRY);
     return status;
 }

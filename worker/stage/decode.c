@@ -139,7 +139,7 @@ static void finish(struct decode *decode, struct batch *batch, size_t i, struct 
     batch->events[i] = event;
 }
 
-static enum status decode_one(struct decode *decode, struct batch *batch, size_t i,
+static enum status decode_one(struct decode *decode, struct batch *batch, size_t i, bool may_ask,
                               struct error *err)
 {
     const struct record *record = &batch->records[i];
@@ -155,8 +155,7 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
     }
     frame.timestamp_us = record_time_us(record);
     struct writer_schema *schema = NULL;
-    enum status status =
-        schemas_find(decode->schemas, &frame, !decode->is_ahead, &schema, &code, err);
+    enum status status = schemas_find(decode->schemas, &frame, may_ask, &schema, &code, err);
     if (status != STATUS_OK)
         return status;
     if (!schema) {
@@ -181,13 +180,15 @@ static void make_arrays(struct batch *batch)
     batch->deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count_max);
 }
 
-enum status decode_run(struct decode *decode, struct batch *batch, size_t end, struct error *err)
+/* Up to record `end`. Schemas are asked for if there is time for it. */
+static enum status decode_until(struct decode *decode, struct batch *batch, size_t end,
+                                bool may_ask, struct error *err)
 {
     enum status status = STATUS_OK;
     make_arrays(batch);
     while (batch->decoded < end && status == STATUS_OK) {
         struct arena_mark mark = arena_mark(&batch->arena);
-        status = decode_one(decode, batch, batch->decoded, err);
+        status = decode_one(decode, batch, batch->decoded, may_ask, err);
         if (status == STATUS_OK)
             batch->decoded++;
         else
@@ -196,14 +197,16 @@ enum status decode_run(struct decode *decode, struct batch *batch, size_t end, s
     return status;
 }
 
+enum status decode_run(struct decode *decode, struct batch *batch, struct error *err)
+{
+    return decode_until(decode, batch, batch->count, true, err);
+}
+
 bool decode_ahead(struct decode *decode, struct batch *batch)
 {
     enum { SLICE = 16 }; /* about a tenth of a millisecond */
     size_t left = batch->count - batch->decoded;
+    size_t end = batch->decoded + (left < SLICE ? left : SLICE);
     struct error ignored;
-    decode->is_ahead = true;
-    enum status status =
-        decode_run(decode, batch, batch->decoded + (left < SLICE ? left : SLICE), &ignored);
-    decode->is_ahead = false;
-    return status == STATUS_OK && batch->decoded < batch->count;
+    return decode_until(decode, batch, end, false, &ignored) == STATUS_OK && end < batch->count;
 }

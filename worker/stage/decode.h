@@ -15,13 +15,12 @@ struct decode {
     struct decode_limits limits;
     int64_t event_bytes_max, header_bytes_max;
     bool accept_bare;
-    bool is_ahead; /* no time to ask for schemas */
     struct counters *counters;
 };
 
-/* Fills events and deaths of the records up to `end` that are not decoded yet. RETRY: a schema
- * cannot be had at the moment; run it again. */
-enum status decode_run(struct decode *decode, struct batch *batch, size_t end, struct error *err);
+/* Fills events and deaths of the records that are not decoded yet. RETRY: a schema cannot be had at
+ * the moment; run it again. */
+enum status decode_run(struct decode *decode, struct batch *batch, struct error *err);
 /* Decodes a few more records in an idle moment. False when all are, or when one needs a schema that
  * has to be asked for. */
 bool decode_ahead(struct decode *decode, struct batch *batch);
