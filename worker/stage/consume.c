@@ -257,7 +257,6 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
     while (status == STATUS_OK && !consume_is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
-        bool is_last_try = !had_one || (batch->count && timeout_ms == 0 && idle_ms == 0);
         status = next_message(consume, timeout_ms, &message, err);
         drop_if_stale(consume, batch);
         if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 && batch->count)
@@ -266,7 +265,7 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
             return status;
         if (message)
             take(consume, batch, message);
-        else if (is_last_try || batch->count == 0)
+        else if (!had_one || idle_ms == 0 || batch->count == 0)
             break;
         had_one = message != NULL;
     }
