@@ -44,8 +44,9 @@ struct record {
     int64_t offset;
     int64_t timestamp_ms;
     struct text key, value;
-    bool is_reread; /* below the fence: processed before */
-    bool is_replay; /* below published_upto: its result was published before */
+    size_t header_count; /* asked once: librdkafka parses anew each time when there are none */
+    bool is_reread;      /* below the fence: processed before */
+    bool is_replay;      /* below published_upto: its result was published before */
 };
 
 /* When the record was written, in microseconds, or NO_TIMESTAMP_US. Senders may put anything there:

@@ -157,6 +157,7 @@ static void choose_record(struct choices *choices, struct partition *partition, 
     choose_headers(choices, message);
     *record = (struct record){
         .message = message,
+        .header_count = message->header_count,
         .partition = partition,
         .offset = (int64_t)i,
         .timestamp_ms = timestamps[choose_below(choices, sizeof timestamps / sizeof timestamps[0])],

@@ -214,6 +214,7 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
         .timestamp_ms = kafka_message_timestamp_ms(message),
         .key = kafka_message_key(message),
         .value = kafka_message_value(message),
+        .header_count = kafka_message_header_count(message),
         .is_reread = offset < partition->fence_offset,
         .is_replay = offset < partition->published_upto,
     };

@@ -49,7 +49,7 @@ static bool is_too_large(struct decode *decode, struct batch *batch, size_t i)
                          record->key.len, decode->limits.string_bytes_max));
         return true;
     }
-    if (kafka_message_header_count(record->message) == 0)
+    if (record->header_count == 0)
         return false;
     size_t bytes = header_bytes(record->message);
     if (bytes <= (size_t)decode->header_bytes_max)
@@ -105,7 +105,7 @@ static void fill_from_headers(const struct record *record, struct event *event, 
 {
     struct text value;
     const struct kafka_message *message = record->message;
-    if (kafka_message_header_count(message) == 0)
+    if (record->header_count == 0)
         return;
     if (event->event_id_text.len == 0 && kafka_message_header_named(message, "ce_id", &value))
         event->event_id_text = text_slice(value, 0, EVENT_ID_SHOWN_MAX);
@@ -147,7 +147,8 @@ static enum status decode_one(struct decode *decode, struct batch *batch, size_t
     struct text schema_id = TEXT_NULL;
     if (is_too_large(decode, batch, i))
         return STATUS_OK;
-    kafka_message_header_named(record->message, "__value_schema_id", &schema_id);
+    if (record->header_count)
+        kafka_message_header_named(record->message, "__value_schema_id", &schema_id);
     enum code code = frame_parse(record->value, schema_id, decode->accept_bare, &frame);
     if (code != CODE_NONE) {
         bury(batch, i, STAGE_FRAME, code, frame_complaint(code));

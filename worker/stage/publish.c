@@ -45,7 +45,7 @@ static size_t carried_headers(const struct record *record, struct kafka_header *
 {
     static const char *const carried[CARRIED_HEADERS_MAX] = {"traceparent", "tracestate"};
     size_t count = 0;
-    if (kafka_message_header_count(record->message) == 0)
+    if (record->header_count == 0)
         return 0;
     for (int i = 0; i < CARRIED_HEADERS_MAX; i++) {
         struct text value;
