@@ -347,6 +347,9 @@ static const char *const dovecot_hashes[] = {
     "{PLAIN-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69",
     "{SSHA256.HEX}941a542c586b2523ac4300aab7eff7006b8b3aeff36af2101ba61ea2cfa5a6ab9f7537b5",
     "{SHA256.B64}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+    "{PBKDF2}$1$3R0tWYAEmvpmT7XT$5000$ed38e15f22b841cb5626c3a4612d33f2a729459d",
+    "{SCRAM-SHA-256}4096,0BiwvG8V0vZziPFLdtbjdw==,UjVwUnMpzhmCn1IX3TUQ0JMRyO9RORQWCapOjwjsjUs=,"
+    "v34AA9+xjsUD2RPSzmoOq3n18poR3T4ncCWYki0KXxM=",
     "{SHA.HEX}e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4",
 };
 
@@ -366,9 +369,37 @@ static void hashes_made_by_dovecot_verify(void **state)
 static void broken_hashes_never_verify(void **state)
 {
     static const char *const broken[] = {
-        "",           "secret",      "{PLAIN}secret",     "{",           "{}",
-        "{SSHA}",     "{SSHA}AAAA",  "{SSHA256}****",     "{CRYPT}",     "{CRYPT}x",
-        "{ARGON2ID}", "{ARGON2ID}$", "{PLAIN-MD5}012345", "{CRYPT}$9$x", "{SHA512-CRYPT}$6$",
+        "",
+        "secret",
+        "{PLAIN}secret",
+        "{",
+        "{}",
+        "{SSHA}",
+        "{SSHA}AAAA",
+        "{SSHA256}****",
+        "{CRYPT}",
+        "{CRYPT}x",
+        "{ARGON2ID}",
+        "{ARGON2ID}$",
+        "{PLAIN-MD5}012345",
+        "{CRYPT}$9$x",
+        "{SHA512-CRYPT}$6$",
+        "{PBKDF2}",
+        "{PBKDF2}$1$",
+        "{PBKDF2}$1$salt",
+        "{PBKDF2}$1$salt$",
+        "{PBKDF2}$1$salt$5000",
+        "{PBKDF2}$1$salt$5000$",
+        "{PBKDF2}$1$salt$0$ed38e15f22b841cb5626c3a4612d33f2a729459d",
+        "{PBKDF2}$1$3R0tWYAEmvpmT7XT$5000$ed38e15f22b841cb5626c3a4612d33f2a72945",
+        "{PBKDF2}$1$3R0tWYAEmvpmT7XT$5000$ed38e15f22b841cb5626c3a4612d33f2a729459d00",
+        "{PBKDF2}$1$3R0tWYAEmvpmT7XT$-5000$ed38e15f22b841cb5626c3a4612d33f2a729459d",
+        "{SCRAM-SHA-256}",
+        "{SCRAM-SHA-256}4096",
+        "{SCRAM-SHA-256}4096,",
+        "{SCRAM-SHA-256}4096,c2FsdA==",
+        "{SCRAM-SHA-256}4096,c2FsdA==,",
+        "{SCRAM-SHA-256}4096,c2FsdA==,c2FsdA==,c2FsdA==",
     };
 
     (void)state;
@@ -392,6 +423,10 @@ static void a_dear_hash_is_told_with_its_scheme_in_front(void **state)
         {"{CRYPT}$y$jzT$salt$h", false},
         {"{SSHA256}YkPoJV+ZVWratSyq+j2DylAqC+U4j8clWdIKsE6LfCjMBjrK", true},
         {"{PBKDF2}$1$salt$5000$h", true},
+        {"{PBKDF2}$1$salt$10000000$ed38e15f22b841cb5626c3a4612d33f2a729459d", true},
+        {"{PBKDF2}$1$salt$10000001$ed38e15f22b841cb5626c3a4612d33f2a729459d", false},
+        {"{PBKDF2}$1$salt$99999999999999999999$ed38e15f22b841cb5626c3a4612d33f2a729459d", false},
+        {"{SCRAM-SHA-256}10000001,c2FsdA==,UjVwUnMpzhmCn1IX3TUQ0JMRyO9RORQWCapOjwjsjUs=,", false},
     };
 
     (void)state;

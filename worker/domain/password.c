@@ -92,10 +92,12 @@ static bool check_hash(const struct field *field, const struct secret *secret,
         return fault_set(fault, arena, CODE_WEAK_PASSWORD,
                          "%s is {CRYPT} with DES or MD5 inside: use a stronger hash", field->name);
     if (policy->is_affordable && !policy->is_affordable(secret->hash))
-        return fault_set(fault, arena, CODE_INVALID_FIELD,
-                         "%s is too dear to compare: argon2 at most 1 GiB and 32 passes, bcrypt at "
-                         "most 16, yescrypt at most 11, SHA-crypt at most 10000000 rounds",
-                         field->name);
+        return fault_set(
+            fault, arena, CODE_INVALID_FIELD,
+            "%s is too dear to compare: argon2 at most 1 GiB and 32 passes, bcrypt at "
+            "most 16, yescrypt at most 11, SHA-crypt, PBKDF2 and SCRAM at most 10000000 "
+            "rounds",
+            field->name);
     return true;
 }
 

@@ -96,13 +96,14 @@ static enum status hash_crypt(const char *plain, const struct hash_cost *cost, c
 
 /* --- verification ----------------------------------------------------------------------------- */
 
-enum verifier { VERIFY_CRYPT, VERIFY_ARGON2, VERIFY_DIGEST };
+enum verifier { VERIFY_CRYPT, VERIFY_ARGON2, VERIFY_DIGEST, VERIFY_DERIVED };
 
 /* How a stored hash of a scheme is verified. Dovecot's names. */
 struct scheme {
     const char *name;
     enum verifier verifier;
     const EVP_MD *(*digest)(void);
+    bool (*parse)(const char *hash, struct derived_key *ret_key);
     bool is_salted; /* the salt follows the digest */
     bool is_hex;    /* else base64 */
 };
@@ -116,6 +117,8 @@ static const struct scheme schemes[] = {
     {.name = "MD5-CRYPT", .verifier = VERIFY_CRYPT},
     {.name = "DES-CRYPT", .verifier = VERIFY_CRYPT},
     {.name = "CRYPT", .verifier = VERIFY_CRYPT},
+    {.name = "PBKDF2", .verifier = VERIFY_DERIVED, .parse = derived_parse_pbkdf2},
+    {.name = "SCRAM-SHA-256", .verifier = VERIFY_DERIVED, .parse = derived_parse_scram},
     {.name = "SSHA512", .verifier = VERIFY_DIGEST, .digest = EVP_sha512, .is_salted = true},
     {.name = "SSHA256", .verifier = VERIFY_DIGEST, .digest = EVP_sha256, .is_salted = true},
     {.name = "SSHA", .verifier = VERIFY_DIGEST, .digest = EVP_sha1, .is_salted = true},
@@ -134,6 +137,7 @@ static bool verify_argon2(struct text plain, const char *hash);
 static bool verify_crypt(struct text plain, const char *hash);
 static bool verify_digest(struct text plain, const struct scheme *scheme, bool is_hex,
                           struct text hash);
+static bool verify_derived(struct text plain, const struct scheme *scheme, const char *hash);
 
 /* What stands behind the scheme, ended by NUL. NULL: no hash that is known here. */
 static const struct scheme *take_hash(struct text stored, char hash_z[STORED_BYTES_MAX + 1],
@@ -152,13 +156,29 @@ static const struct scheme *take_hash(struct text stored, char hash_z[STORED_BYT
     return scheme;
 }
 
+static bool is_affordable(const struct scheme *scheme, const char *hash)
+{
+    struct derived_key key;
+
+    switch (scheme->verifier) {
+    case VERIFY_DIGEST:
+        return true;
+    case VERIFY_DERIVED:
+        return !scheme->parse(hash, &key) || key.iterations <= DERIVED_ITERATIONS_MAX;
+    case VERIFY_ARGON2:
+    case VERIFY_CRYPT:
+        break;
+    }
+    return crypto_is_affordable(hash);
+}
+
 bool crypto_hash_is_affordable(struct text stored)
 {
     char hash_z[STORED_BYTES_MAX + 1];
     bool is_hex;
     const struct scheme *scheme = take_hash(stored, hash_z, &is_hex);
 
-    return scheme == NULL || scheme->verifier == VERIFY_DIGEST || crypto_is_affordable(hash_z);
+    return scheme == NULL || is_affordable(scheme, hash_z);
 }
 
 /* Memory that cannot be had is no wrong password: errno tells them apart. */
@@ -172,7 +192,7 @@ enum status crypto_verify_password(struct text plain, struct text stored, bool *
     *ret_matches = false;
     if (scheme == NULL || plain.data == NULL || plain.len > PLAIN_BYTES_MAX)
         return STATUS_OK;
-    if (scheme->verifier != VERIFY_DIGEST && !crypto_is_affordable(hash_z))
+    if (!is_affordable(scheme, hash_z))
         return STATUS_OK;
     errno = 0;
     switch (scheme->verifier) {
@@ -184,6 +204,9 @@ enum status crypto_verify_password(struct text plain, struct text stored, bool *
         break;
     case VERIFY_DIGEST:
         *ret_matches = verify_digest(plain, scheme, is_hex, text_from(hash_z));
+        break;
+    case VERIFY_DERIVED:
+        *ret_matches = verify_derived(plain, scheme, hash_z);
         break;
     }
     if (*ret_matches || errno != ENOMEM)
@@ -286,4 +309,11 @@ static bool verify_digest(struct text plain, const struct scheme *scheme, bool i
         return false;
     return digest_make(digest, plain, stored + digest_len, len - digest_len, made) &&
            sodium_memcmp(made, stored, digest_len) == 0;
+}
+
+static bool verify_derived(struct text plain, const struct scheme *scheme, const char *hash)
+{
+    struct derived_key key;
+
+    return scheme->parse(hash, &key) && derived_matches(plain, &key);
 }
