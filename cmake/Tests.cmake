@@ -54,7 +54,7 @@ foreach(folder ${c_folders})
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder})
         add_test(NAME ${folder}/${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         set_tests_properties(${folder}/${name} PROPERTIES
-            LABELS ${folder} TIMEOUT 120 ENVIRONMENT "${test_environment}")
+            LABELS ${folder} TIMEOUT 300 ENVIRONMENT "${test_environment}")
     endforeach()
 endforeach()
 

@@ -44,12 +44,16 @@ bool http_receive(int fd, char *text, size_t *len, size_t bytes_max)
 
 int http_free_port(void)
 {
+    static int reserved = -1;
     struct sockaddr_in address = local(0);
     socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bind(fd, (struct sockaddr *)&address, sizeof(address));
-    getsockname(fd, (struct sockaddr *)&address, &len);
-    close(fd);
+    int on = 1;
+    if (reserved >= 0)
+        close(reserved);
+    reserved = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(reserved, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    bind(reserved, (struct sockaddr *)&address, sizeof(address));
+    getsockname(reserved, (struct sockaddr *)&address, &len);
     return ntohs(address.sin_port);
 }
 

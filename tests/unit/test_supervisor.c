@@ -27,7 +27,12 @@
 
 #include <cmocka.h>
 
-enum { LANES = 2, PATIENCE_MS = 30000, PAGE_BYTES = 256 * 1024 };
+enum {
+    LANES = 2,
+    PATIENCE_MS = 30000,
+    SILENCE_MS = 1500, /* longer than a busy machine lets a lane wait that is not hanging */
+    PAGE_BYTES = 256 * 1024,
+};
 
 /* What a lane does once it is started. */
 enum part {
@@ -290,7 +295,7 @@ static void lane_inherits_no_descriptors(void **state)
 static void lane_that_hangs_is_killed_and_started_again(void **state)
 {
     (void)state;
-    patience.silence_ms = 300;
+    patience.silence_ms = SILENCE_MS;
     script->part[0] = PART_HANG;
     start();
     WAIT_UNTIL(script->starts[0] == 1);
@@ -304,7 +309,7 @@ static void lane_that_hangs_is_killed_and_started_again(void **state)
 static void stopped_lane_counts_as_hanging(void **state)
 {
     (void)state;
-    patience.silence_ms = 300;
+    patience.silence_ms = SILENCE_MS;
     start();
     WAIT_UNTIL(has_started(1));
     kill(script->pid[0], SIGSTOP);
@@ -315,12 +320,13 @@ static void stopped_lane_counts_as_hanging(void **state)
 static void lane_that_waits_for_a_server_is_not_killed(void **state)
 {
     (void)state;
-    patience.silence_ms = 100;
+    patience.silence_ms = SILENCE_MS;
     script->part[0] = PART_WAIT;
     start();
     WAIT_UNTIL(has_started(1));
+    WAIT_UNTIL(get("/readyz") == 503 && strstr(page, "lane 0 waits: postgres: ") != NULL);
     kill(script->pid[0], SIGSTOP);
-    clock_sleep_ms(1000); /* several times the silence */
+    clock_sleep_ms(2 * SILENCE_MS);
     assert_int_equal(script->starts[0], 1);
     assert_int_equal(get("/readyz"), 503);
     assert_non_null(strstr(page, "lane 0 waits: postgres: connection refused; "));
