@@ -96,7 +96,7 @@ def type_on_terminal(arguments, lines, environ):
         os.execve(PROVCTL, [PROVCTL, *arguments], environ)
     screen = b""
     typed = 0
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         ready, _, _ = select.select([terminal], [], [], 0.5)
         if not ready:
@@ -107,7 +107,6 @@ def type_on_terminal(arguments, lines, environ):
             break
         screen += piece
         if typed < len(lines) and screen.count(b": ") > typed:
-            time.sleep(0.05)  # the echo is switched off right behind the prompt
             os.write(terminal, lines[typed].encode() + b"\n")
             typed += 1
     _, status = os.waitpid(pid, 0)

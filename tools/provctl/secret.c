@@ -80,7 +80,8 @@ static bool read_line(int fd, char line[SECRET_BYTES_MAX], size_t *ret_len)
     return false;
 }
 
-/* Ctrl-C here must not leave a terminal that echoes nothing. */
+/* Ctrl-C here must not leave a terminal that echoes nothing. Who answers as soon as the question is
+ * there is not shown either, and nothing of the answer is flushed away. */
 static bool ask(int terminal, const char *prompt, const char *again, char line[SECRET_BYTES_MAX],
                 size_t *ret_len)
 {
@@ -94,9 +95,9 @@ static bool ask(int terminal, const char *prompt, const char *again, char line[S
         return false;
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    dprintf(terminal, "%s%s: ", prompt, again);
     sigaction(SIGINT, &ours, &theirs);
     tcsetattr(terminal, TCSAFLUSH, &quiet);
+    dprintf(terminal, "%s%s: ", prompt, again);
     done = read_line(terminal, line, ret_len);
     tcsetattr(terminal, TCSAFLUSH, &old);
     sigaction(SIGINT, &theirs, NULL);
