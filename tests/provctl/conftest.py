@@ -4,7 +4,6 @@ import pathlib
 import pytest
 
 from support.provctl import PROVCTL, Provctl
-from support.waiting import wait_until
 from support.world import World
 
 
@@ -22,8 +21,6 @@ def offline():
 @pytest.fixture
 def provctl(stack, kafka, topics):
     """provctl with Kafka and topics of the test's own, without registry and database."""
-    # A topic that was just made is not in the broker's metadata at once.
-    wait_until(lambda: set(topics.all()) <= set(kafka.admin.list_topics(timeout=30).topics))
     return Provctl(
         {
             "kafka.brokers": stack.brokers,

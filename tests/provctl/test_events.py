@@ -33,14 +33,6 @@ def result_of(event, record, status="APPLIED", **fields):
     )[0]
 
 
-def read_if_there(kafka, topic):
-    """A topic that was just made is not known to all brokers at once."""
-    try:
-        return kafka.read(topic)
-    except AssertionError:
-        return []
-
-
 @pytest.fixture
 def answering(kafka, topics):
     """answering(reply): reads events and writes what reply(event, message) gives (a list of values) until the end of
@@ -53,12 +45,15 @@ def answering(kafka, topics):
         def work():
             seen = set()
             while not stop.is_set():
-                for message in read_if_there(kafka, topics.events):
+                replies = []
+                for message in kafka.read(topics.events):
                     place = (message.partition(), message.offset())
                     if place not in seen:
                         seen.add(place)
                         event = EVENT.decode(unframe(message.value())[1])
-                        kafka.produce(topics.results, [{"key": message.key(), "value": v} for v in reply(event, message)])
+                        replies += [{"key": message.key(), "value": value} for value in reply(event, message)]
+                if replies:
+                    kafka.produce(topics.results, replies)
                 time.sleep(0.05)
 
         thread = threading.Thread(target=work, daemon=True)

@@ -1,6 +1,5 @@
 """fence show, accept, adopt: each way in which the two sides can disagree, and the permission that helps."""
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from support.history import History
 from support.events import event_record, make_event
@@ -29,9 +28,7 @@ def partition(database, kafka, topics, cluster_id):
         if fence is not None:
             History(database, cluster_id, topics.events, 0, fence, topics.group)
         if committed is not None:
-            consumer = Consumer({**kafka._conf, "group.id": topics.group, "enable.auto.commit": False})
-            consumer.commit(offsets=[TopicPartition(topics.events, 0, committed)], asynchronous=False)
-            consumer.close()
+            kafka.commit(topics.group, topics.events, {0: committed})
 
     return make
 

@@ -17,7 +17,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from support.waiting import wait_until
 
 ADMIN_LIMIT_S = 30
-POLL_S = 10.0
+SILENCE_LIMIT_S = 30.0
+# What a group's coordinator says, or who is asked for one, until it takes an offset from outside.
+NOT_YET = (
+    KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR, KafkaError._WAIT_COORD,
+)  # fmt: skip
 DELETE_RECORDS = 21  # number of the request in Kafka's protocol
 
 
@@ -65,8 +70,16 @@ class Kafka:
         return topics
 
     def create(self, names, partitions, **config):
+        """Until whoever asks the broker finds them: it hears of a topic a moment after the controller has made it."""
         new = [NewTopic(name, partitions, 1, config=config) for name in names]
         _await_all(self.admin.create_topics(new, operation_timeout=ADMIN_LIMIT_S))
+        wait_until(lambda: all(self._is_known(name, partitions) for name in names), what=f"topics {names} are known")
+
+    def _is_known(self, name, partitions):
+        """With a leader for each partition."""
+        found = _patiently(lambda: self.admin.list_topics(name, timeout=ADMIN_LIMIT_S)).topics[name]
+        led = [place for place in found.partitions.values() if place.error is None and place.leader >= 0]
+        return found.error is None and len(led) == partitions
 
     def delete(self, names):
         _await_all(self.admin.delete_topics(list(names), operation_timeout=ADMIN_LIMIT_S))
@@ -140,13 +153,16 @@ class Kafka:
         try:
             places = [TopicPartition(topic, number) for number in _partitions(consumer, topic)]
             return {
-                place.partition: _patiently(
-                    lambda place=place: consumer.get_watermark_offsets(place, timeout=ADMIN_LIMIT_S)
-                )[1]
+                place.partition: end_offset(consumer, place)
                 for place in places
             }
         finally:
             consumer.close()
+
+
+def end_offset(consumer, place):
+    """The offset after the last record of a partition."""
+    return _patiently(lambda: consumer.get_watermark_offsets(place, timeout=ADMIN_LIMIT_S))[1]
 
 
 def _patiently(ask):
@@ -163,11 +179,11 @@ def _patiently(ask):
 
 
 def _commit(consumer, places):
-    """False while the group still has members."""
+    """False while the group still has members, or nobody who is in charge of it yet."""
     try:
         consumer.commit(offsets=places, asynchronous=False)
     except KafkaException as error:
-        if error.args[0].code() in (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS):
+        if error.args[0].code() in NOT_YET:
             return False
         raise
     return True
@@ -188,9 +204,14 @@ def _remember(written, index):
 
 
 def _partitions(consumer, topic):
-    found = consumer.list_topics(topic, timeout=ADMIN_LIMIT_S).topics[topic]
-    assert found.error is None, f"{topic}: {found.error}"
-    return sorted(found.partitions)
+    """Of a topic that is there; a broker that has come back this moment may say for a while that it is not."""
+
+    def found():
+        told = _patiently(lambda: consumer.list_topics(topic, timeout=ADMIN_LIMIT_S)).topics[topic]
+        assert told.error is None, f"{topic}: {told.error}"
+        return told.partitions
+
+    return sorted(wait_until(found, what=f"partitions of {topic}"))
 
 
 def _read_to_the_end(consumer, topic):
@@ -199,8 +220,8 @@ def _read_to_the_end(consumer, topic):
     by_partition = {number: [] for number in numbers}
     unfinished = set(by_partition)
     while unfinished:
-        message = consumer.poll(POLL_S)
-        assert message is not None, f"{topic}: partitions {unfinished} silent for {POLL_S:g} s"
+        message = consumer.poll(SILENCE_LIMIT_S)
+        assert message is not None, f"{topic}: partitions {unfinished} silent for {SILENCE_LIMIT_S:g} s"
         if message.error() is None:
             by_partition[message.partition()].append(message)
         elif message.error().code() == KafkaError._PARTITION_EOF:

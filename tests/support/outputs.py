@@ -5,6 +5,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from support.events import DeadLetter, decode_change, decode_dead_letter, decode_result
+from support.kafka import end_offset
 
 POLL_S = 0.2
 SILENCE_LIMIT_S = 30
@@ -81,7 +82,7 @@ class Outputs:
         """Takes all that is there now."""
         ends = {}
         for place in self._places:
-            ends[place.topic, place.partition] = self._consumer.get_watermark_offsets(place)[1]
+            ends[place.topic, place.partition] = end_offset(self._consumer, place)
         self._consumer.assign(self._places)
         for taken, _ in self._lists.values():
             taken.clear()
