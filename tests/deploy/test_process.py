@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import requests
-from support.provd import SANITIZER_OPTIONS, Worker, binary
+from support.provd import SANITIZER_OPTIONS, Worker, binary, process_state
 from support.waiting import wait_until
 
 RUN_LIMIT_S = 30
@@ -38,10 +38,7 @@ def worker():
 
 def is_there(pid):
     """Runs; a zombie does not."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return process_state(pid) not in (None, "Z")
 
 
 def wait_alive(worker):
@@ -113,7 +110,8 @@ def test_misspelt_variable_is_warned_of():
 
 def test_servers_that_are_away_make_it_unready_and_not_dead(worker):
     wait_alive(worker)
-    wait_until(lambda: "lane 1 waits: " in worker.get("/readyz").text, what="the reason")
+    for lane in (0, 1):
+        wait_until(lambda lane=lane: f"lane {lane} waits: " in worker.get("/readyz").text, what=f"the reason of lane {lane}")
     answer = worker.get("/readyz")
     assert answer.status_code == requests.codes.service_unavailable
     assert answer.text.startswith("lane 0 waits: ") and AWAY.partition(":")[0] in answer.text
@@ -123,8 +121,14 @@ def test_servers_that_are_away_make_it_unready_and_not_dead(worker):
 
 
 def test_lanes_show_their_names(worker):
-    names = [pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="ascii") for pid in wait_alive(worker)]
-    assert sorted(names) == ["provd-lane-0\n", "provd-lane-1\n"]
+    pids = wait_alive(worker)
+
+    def named():  # a lane names itself, a moment after it was made
+        names = [pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="ascii") for pid in pids]
+        assert sorted(names) == ["provd-lane-0\n", "provd-lane-1\n"]
+        return True
+
+    wait_until(named)
 
 
 def test_killed_lane_is_replaced(worker):

@@ -131,9 +131,10 @@ def test_a_lane_killed_inside_a_fan_out_loses_and_doubles_nothing(world):
     """All audit rows are written and the statement has run, but nothing is committed."""
     fill(world, "killed.example.org", 20_000)
     world.settle()
-    victims = world.worker.lane_pids()
-    batches = int(world.worker.metric("provd_batch_events_count"))
-    world.worker.set_failpoints(f"in_transaction=kill:{batches + 1}")
+    world.worker.stop()  # so that it is the first batch of a lane that is killed
+    world.worker.set_failpoints("in_transaction=kill")
+    world.worker.start()
+    victims = world.worker.wait_lanes(1)
     sources = world.send(
         [in_context("killed.example.org", domain_event("SetQuota", "killed.example.org", bytes=11 * MIB))]
     )

@@ -8,6 +8,7 @@ import pytest
 from support.avro_schema import versions
 from support.events import EVENT, confluent, confluent_guid, confluent_prefix, event_record, make_event, single_object
 from support.fake_registry import FakeRegistry
+from support.provd import STOP_LIMIT_S
 from support.registry import Registry, register_all
 from support.waiting import stays_true, wait_until
 
@@ -107,19 +108,20 @@ def test_an_id_that_the_registry_does_not_know_is_a_dead_letter_in_the_end(world
 def test_a_lane_that_waits_for_a_schema_serves_its_group(make_world, fake, stack):
     """It asks again each second, whatever other pauses are, and partitions can be moved meanwhile."""
     settings = {"registry.url": fake.url, "registry.username": USER, "registry.password": PASSWORD,
-                "registry.not_found_after": "12s", "retry.backoff": "2s", "retry.backoff_max": "20s"}  # fmt: skip
+                "registry.not_found_after": "10m", "retry.backoff": "2s", "retry.backoff_max": "20s"}  # fmt: skip
     world = make_world(partitions=2, settings=settings)
     world.framing = confluent(register_all(Registry(stack.registry_url), world.topics)["ProvisioningEvent"][-1])
     world.start()
-    value = confluent_prefix(2_000_000_003) + EVENT.encode(create(world))
-    unknown = world.send([{"key": b"k", "value": value}], partition=0)
+    guid, schema = uuid.uuid4(), versions("ProvisioningEvent")[0]
+    early = world.send([event_record(create(world), confluent_guid(guid), schema)], partition=0)
     wait_until(lambda: "no schema" in world.worker.get("/readyz").text, what="/readyz names the schema")
     world.make_worker().start(wait=False)
     (result,) = world.ask([create(world)], partition=1)
     assert result["status"] == "APPLIED"
-    assert world.outputs.wait_for(unknown, 0), "the other partition still waits"
-    (letter,) = world.answers(unknown)
-    assert letter.code == "UNKNOWN_SCHEMA"
+    assert world.outputs.wait_for(early, 0), "the other partition still waits"
+    fake.guids[guid] = schema
+    (result,) = world.answers(early)
+    assert result["status"] == "APPLIED", "as soon as the schema is there"
     log = [json.loads(line) for line in world.worker.log_text().splitlines()]
     pauses = [line["wait_ms"] for line in log if line["message"] == "trying again" and line["stage"] == "decode"]
     assert pauses and max(pauses) <= 1000
@@ -172,5 +174,5 @@ def test_an_unregistered_result_schema_says_what_to_do(make_world, fake):
     world.secrets.append(PASSWORD)
     world.worker.start(wait=False)
     world.worker.may_end_with = WRONG_CONFIGURATION
-    assert world.worker.process.wait(20) == WRONG_CONFIGURATION
+    assert world.worker.process.wait(STOP_LIMIT_S) == WRONG_CONFIGURATION
     assert "provctl schema register" in world.worker.log_text(), "the log names the command that helps"

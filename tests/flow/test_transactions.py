@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 
 from support.avro_schema import versions
 from support.events import event_record, make_event, single_object
+from support.provd import process_state
 from support.waiting import wait_until
 
 SLOW_S = 15  # longer than a session lasts and a successor needs
@@ -34,8 +35,7 @@ def start_with_failpoint(world, point):
 
 
 def is_stopped(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "T"
+    return process_state(pid) == "T"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_results_and_offsets_appear_together(world):
     os.kill(lane, signal.SIGCONT)
     (result,) = world.answers(sources)
     assert result["status"] == "APPLIED"
-    wait_until(lambda: committed(world) == sources[0][1] + 1, 5, "the offset comes with the result")
+    wait_until(lambda: committed(world) == sources[0][1] + 1, what="the offset comes with the result")
 
 
 def test_what_a_sender_has_aborted_did_not_happen(world):

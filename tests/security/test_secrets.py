@@ -8,6 +8,7 @@ import pytest
 from support import secrets
 from support.events import make_event
 from support.provd import Worker
+from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,8 @@ def start_another(world, secret, *arguments, **environment):
         program.write_text(f'#!/bin/sh\nexec {world.worker.program} "$@" {" ".join(arguments)}\n', encoding="utf-8")
         program.chmod(0o755)
     make = functools.partial(Worker, program=program)
-    world.make_worker(environment=environment, make=make).start(wait=False)
+    other = world.make_worker(environment=environment, make=make).start(wait=False)
+    wait_until(lambda: other.get("/livez").ok, what="it answers")
 
 
 PLACES = {

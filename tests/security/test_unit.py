@@ -19,7 +19,7 @@ from support.waiting import wait_until
 
 UNIT = ROOT / "deploy" / "systemd" / "provd.service"
 KEY_ID = "k1"
-WATCHDOG = "[Service]\nWatchdogSec=3\n"
+WATCHDOG = "[Service]\nWatchdogSec=6\n"
 RESTART_LIMIT_S = 60
 
 

@@ -17,9 +17,9 @@ import requests
 from support.stack import ROOT
 from support.waiting import wait_until
 
-STOP_LIMIT_S = 30.0
-READY_LIMIT_S = 40.0
-ASK_LIMIT_S = 5.0
+STOP_LIMIT_S = 60.0
+READY_LIMIT_S = 90.0
+ASK_LIMIT_S = 15.0
 
 # Small figures where the defaults are made for production: tests wait for these.
 TEST_SETTINGS = {
@@ -54,10 +54,14 @@ def binary():
     return built[-1]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def reserve_port():
+    """A socket with a port of its own. While it is open nobody else is given that port, also while the worker that listens
+    there is stopped: for it needs no more than SO_REUSEADDR, and whoever asks for any free port does not get one that is bound.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 def nested(settings):
@@ -88,7 +92,8 @@ class Worker:
         self.config_file = self.folder / "provd.yaml"
         self.log_file = self.folder / "provd.log"
         self.failpoint_file = self.folder / "failpoints"
-        self.port = free_port()
+        self._port = reserve_port()  # ends with us
+        self.port = self._port.getsockname()[1]
         self.settings = {**TEST_SETTINGS, "http.port": self.port, **settings}
         self.program = program or binary()
         self.process = None
@@ -239,6 +244,14 @@ class Worker:
         assert report is None, f"{self.log_file}: {text[report.start():report.start() + 4000]}"
         for secret in secrets:
             assert secret not in text, f"a secret is in the log {self.log_file}"
+
+
+def process_state(pid):
+    """Its letter in /proc, such as T for stopped and Z for dead; None: it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _signal(pid, number):
