@@ -10,8 +10,8 @@ from support.traffic import Traffic
 from support.waiting import wait_until
 
 EVENTS = 12
-TRAP_LIMIT_S = 20
-RECOVERY_LIMIT_S = 60
+TRAP_LIMIT_S = 60
+RECOVERY_LIMIT_S = 90
 COMMIT_BYTES = 12  # of the answer to a COMMIT
 KAFKA_HEAD_BYTES = 14  # length, number, version, correlation id of a request
 # So that a lane is dropped by its group before its transaction is.

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from support.events import event_record, make_event
+from support.provd import STOP_LIMIT_S
 from support.waiting import stays_true, wait_until
 from support.world import DOMAIN
 
@@ -135,7 +136,7 @@ def test_a_broken_file_at_sighup_changes_nothing(world):
 
 def test_sigterm_stops_in_order_and_the_next_start_is_clean(world):
     world.send([create(world) for _ in range(200)])
-    assert world.worker.stop(limit_s=25) == 0
+    assert world.worker.stop() == 0
     world.worker.start()
     world.settle()
 
@@ -278,7 +279,7 @@ def test_wrong_settings_are_refused_at_the_start(make_world):
         worker = world.make_worker(**wrong)
         worker.may_end_with = 78
         worker.start(wait=False)
-        assert worker.process.wait(10) == 78
+        assert worker.process.wait(STOP_LIMIT_S) == 78
         assert told in worker.log_text(), worker.log_text()
 
 

@@ -22,8 +22,8 @@ from support.provd import Worker
 from support.secrets import plant
 from support.waiting import wait_until
 
-ANSWER_LIMIT_S = 40.0
-SETTLE_LIMIT_S = 60.0
+ANSWER_LIMIT_S = 90.0
+SETTLE_LIMIT_S = 120.0
 CONTEXT = "acme"
 DOMAIN = "example.org"
 
