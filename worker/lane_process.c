@@ -88,6 +88,7 @@ static int be_lane(const struct lane_process *lane, struct config *config, pid_t
     log_set_process(lane->name);
     process_close_inherited();
     process_offer_to_oom_killer();
+    process_share_heaps();
     take_signals(config);
     if (!process_follow_parent(parent))
         return LANE_EXIT_TEMPORARY;

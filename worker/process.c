@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,13 @@ bool process_follow_parent(pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     /* It may have died before that call. */
     return getppid() == parent;
+}
+
+void process_share_heaps(void)
+{
+    enum { HEAPS = 2 };
+    if (getenv("MALLOC_ARENA_MAX") == NULL)
+        mallopt(M_ARENA_MAX, HEAPS);
 }
 
 /* A process that is not dumpable owns none of its files in /proc unless it is root: then this
