@@ -7,7 +7,7 @@ from latency import measure_latency
 from scene import Scene, copy_fences
 from support.database import fresh_database
 
-BATCH = 2000
+BATCH = 1500  # batch.max_events, as it is by default
 APPLIED = 0
 NO_CHANGE = 1
 LANES = (1, 2)
