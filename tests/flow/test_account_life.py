@@ -213,19 +213,6 @@ def test_what_another_context_has_does_not_exist(world):
     assert [result["code"] for result in results] == ["NO_SUCH_ACCOUNT", "NO_SUCH_DOMAIN"]
 
 
-def test_a_group_is_one_of_the_context_as_atmail_shows_it(world):
-    """Groups are made by events of section 5; who names one that is there is in it."""
-    world.database.rows("INSERT INTO provd.mail_group VALUES (%s, 'staff', 17, 1, 1, now(), now())", CONTEXT)
-    member, stranger = world.name(), world.name()
-    made, unknown = world.ask([create(member, group="staff"), create(stranger, group="nobody")])
-    assert made["status"] == "APPLIED" and account(world, member)["mail_group"] == "staff"
-    assert (unknown["code"], unknown["retryable"]) == ("NO_SUCH_GROUP", True)
-    group_id = 'SELECT "groupId" FROM provd.atmail_accounts WHERE username = %s'
-    assert world.database.value(group_id, member) == 17
-    (left,) = world.ask([make_event("UpdateAccount", {**ref(member), "fields": ["group"], "group": None})])
-    assert left["status"] == "APPLIED" and world.database.value(group_id, member) is None
-
-
 def test_limits_of_a_domain_are_kept_inside_one_batch(world):
     domain = "small.example"
     world.ask([make_event("CreateDomain", {"domain": domain, "limits": {"max_accounts": 2}})])

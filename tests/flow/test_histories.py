@@ -137,7 +137,7 @@ def test_a_wrong_row_result_or_rule_is_noticed(make_sender, monkeypatch):
     """The comparison can fail. The last test: it spoils the rows of the others."""
     sender = make_sender.made[-1]
     with monkeypatch.context() as patch:
-        patch.setattr("oracle.act.GRACE_US", 0)
+        patch.setattr("oracle.act.SERVICES_ALL", 3)
         assert sender.differences()
     sender.world.database.rows("UPDATE provd.account SET comment = 'spoilt'")
     assert "comment is 'spoilt'" in sender.differences()[-1]

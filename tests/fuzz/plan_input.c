@@ -45,7 +45,7 @@ static const char *choose_word(struct choices *choices)
 /* Small numbers that meet, those at the edges of the field, any number at all, none. */
 static int64_t choose_number(struct choices *choices, const struct field *field)
 {
-    static const int64_t met[] = {0, 1, 2, 3, 5, 10, 60, 100, 8192, 8193};
+    static const int64_t met[] = {0, 1, 2, 3, 5, 7, 7, 10, 60, 100, 8192, 8193};
     switch (choose_below(choices, 8)) {
     case 0:
         return field->has_fallback ? field->fallback : INT_NULL;
@@ -153,6 +153,15 @@ static const char *choose_field_name(struct choices *choices, const struct field
     return names[choose_below(choices, count)];
 }
 
+/* By address, by the uuids and numbers of choose_account_row, or of nobody. */
+static const char *choose_user(struct choices *choices)
+{
+    return choose_below(choices, 2)
+               ? choose_address(choices)
+               : CHOOSE(choices, "100", "101", "102", "ac000000-0000-0000-0000-000000000000",
+                        "AC010000-0000-0000-0000-000000000000", "0", "77", "-1");
+}
+
 static struct texts choose_texts(struct choices *choices, const struct field *field,
                                  const struct field *fields, struct arena *arena)
 {
@@ -160,7 +169,7 @@ static struct texts choose_texts(struct choices *choices, const struct field *fi
     struct texts texts = {ARENA_ARRAY(arena, struct text, count), count};
     for (size_t i = 0; i < count; i++) {
         const char *name = strcmp(field->name, "fields") == 0 ? choose_field_name(choices, fields)
-                                                              : choose_address(choices);
+                                                              : choose_user(choices);
         texts.items[i] = choose_text(choices, arena, name);
     }
     return texts;
@@ -444,11 +453,35 @@ static void choose_account_row(struct choices *choices, struct world *world, uns
     choose_services(choices, world, account);
 }
 
+static void choose_group_row(struct world *world, const char *name, int64_t number)
+{
+    const struct rows *contexts = &world->tables[WORLD_CONTEXTS].rows;
+    struct group *group = new_row(world, WORLD_GROUPS);
+    group->context = ((const struct context *)contexts->items[0])->name;
+    group->number = number;
+    group->name = text_from(name);
+    group->version = group->revision = 1;
+    group->created_at = group->updated_at = EVENT_EPOCH_US;
+}
+
+static void choose_member_row(struct choices *choices, struct world *world, size_t account)
+{
+    if (choose_below(choices, 2) == 0)
+        return;
+    struct member *member = new_row(world, WORLD_MEMBERS);
+    const struct group *group = (const struct group *)world->tables[WORLD_GROUPS].rows.items[0];
+    const struct rows *accounts = &world->tables[WORLD_ACCOUNTS].rows;
+    member->context = group->context;
+    member->number = group->number;
+    member->account_uuid = ((const struct account *)accounts->items[account])->uuid;
+    member->is_own = (int64_t)choose_below(choices, 2);
+    member->created_at = EVENT_EPOCH_US;
+}
+
 void choose_rows(struct choices *choices, struct world *world)
 {
     size_t domains = choose_below(choices, DOMAINS + 1);
     size_t accounts = domains ? choose_below(choices, ACCOUNTS_MAX + 1) : 0;
-    world_add_group(world, "staff", 7);
     if (domains == 0 && choose_below(choices, 2) == 0)
         return;
     choose_context_row(choices, world, "1");
@@ -456,6 +489,9 @@ void choose_rows(struct choices *choices, struct world *world)
         choose_domain_row(choices, world, domain_names[i]);
     for (size_t i = 0; i < accounts; i++)
         choose_account_row(choices, world, (unsigned)i);
+    choose_group_row(world, "staff", 7);
+    for (size_t i = 0; i < accounts; i++)
+        choose_member_row(choices, world, i);
     for (size_t i = 0; i < domains; i++) {
         struct domain *domain = (struct domain *)world->tables[WORLD_DOMAINS].rows.items[i];
         const struct usage_counts counts = world_count_usage(world, domain->name);

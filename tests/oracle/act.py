@@ -4,6 +4,7 @@ import re
 from oracle.expectation import Expectation, NoChange, Rejected
 from oracle.faults import (DAY_US, SERVICES_ALL, limits_of, normal_address, normal_domain, nulled,
                            parse_uuid, quota_of)
+from oracle.groups import GroupActs
 
 GRACE_US = 30 * DAY_US
 FLAG_NO_PASSWORD_CHANGE = 0x01
@@ -14,7 +15,7 @@ def is_limited(limits):
     return any(limits[limit] is not None for limit in ("max_accounts", "quota_bytes", "max_messages"))
 
 
-class Act:
+class Act(GroupActs):
     """One event done to the model."""
 
     def __init__(self, model, e):
@@ -22,6 +23,7 @@ class Act:
         self.changes = []
         self.before = None
         self.target = None
+        self.items = self.applied = 0
 
     def run(self):
         name = re.sub(r"(?<!^)([A-Z])", r"_\1", self.e["kind"]).lower()
@@ -29,7 +31,7 @@ class Act:
 
     def expectation(self, status, target):
         """`target` is a row that is there now (None: none)."""
-        result = Expectation(status)
+        result = Expectation(status, items=self.items, applied=self.applied)
         if target is not None:
             result.before = self.before if status == "APPLIED" else target["version"]
             result.after = target["version"]
@@ -47,9 +49,10 @@ class Act:
         if expected is not None and expected != (row["version"] if row else 0):
             raise Rejected("VERSION_MISMATCH")
 
-    def changed(self, action, kind, row, name, before):
-        """Counts the event in the row when it differs from `before`; NO_CHANGE when it does not."""
-        if before is not None and {**row, "version": 0} == {**before, "version": 0}:
+    def changed(self, action, kind, row, name, before, differs=False):
+        """Counts the event in the row when it differs from `before`; NO_CHANGE when it does not. `differs`: what belongs
+        to it does."""
+        if before is not None and not differs and {**row, "version": 0} == {**before, "version": 0}:
             raise NoChange(target=row)
         self.before = before["version"] if before else None
         row["version"] = before["version"] + 1 if before else 1
@@ -64,8 +67,8 @@ class Act:
         self.check_version(account)
         return account, dict(account)
 
-    def updated(self, account, before):
-        return self.changed("UPDATE", "account", account, account["address"], before)
+    def updated(self, account, before, differs=False):
+        return self.changed("UPDATE", "account", account, account["address"], before, differs)
 
     # --- limits
 
@@ -137,6 +140,7 @@ class Act:
         if any(d["context"] == context["name"] for d in self.m.domains.values()):
             raise Rejected("CONTEXT_NOT_EMPTY")
         del self.m.contexts[context["name"]]
+        self.drop_groups(context["name"])
         return self.deleted("context", context, context["name"], "DELETE")
 
     def deleted(self, kind, row, name, action):
@@ -246,8 +250,6 @@ class Act:
         for name in self.ATTRIBUTES:
             if nulled(p.get(name)) is not None:
                 given[name] = p[name]
-        if nulled(p.get("group")) is not None:
-            given["mail_group"] = p["group"]
         for name in ("quota_bytes", "quota_messages"):
             if p.get(name) is not None:
                 given[name] = p[name]
@@ -278,8 +280,7 @@ class Act:
             self.changes.append(["CREATE", "domain", name])
         if not domain or domain["context"] != e["context"]:
             raise Rejected("NO_SUCH_DOMAIN")
-        if nulled(p.get("group")) is not None:
-            raise Rejected("NO_SUCH_GROUP")
+        group = self.group_named(p.get("group"))
         present = self.m.live_of(address)
         self.check_version(present)
         given = self.given_attributes()
@@ -287,7 +288,8 @@ class Act:
             if p.get(name) is not None:
                 given[name] = p[name]
         if present:
-            if any(present[column] != value for column, value in given.items()):
+            if any(present[column] != value for column, value in given.items()) or (
+                    group and self.own_group(present["uuid"]) != group["number"]):
                 raise Rejected("ALREADY_EXISTS")
             raise NoChange(target=present)
         deleted = self.m.last_deleted_of(address)
@@ -296,6 +298,7 @@ class Act:
         account = self.new_account(address, domain, given)
         self.check_limits(account, None)
         self.m.accounts[account["uuid"]] = account
+        self.move_to(account, group)
         return self.changed("CREATE", "account", account, address, None)
 
     def new_account(self, address, domain, given):
@@ -306,7 +309,7 @@ class Act:
         if services is None:
             services = SERVICES_ALL
         account = dict.fromkeys(
-            (*self.ATTRIBUTES, "mail_group", "forward", "status_reason", "last_login_at",
+            (*self.ATTRIBUTES, "forward", "status_reason", "last_login_at",
              "last_login_ip", "last_login_protocol", "deleted_at", "purge_at", *self.reply_columns()))
         account.update(
             uuid=self.m.surroundings.account_uuid(parse_uuid(e["event_id"])), address=address,
@@ -327,11 +330,12 @@ class Act:
         account = self.m.find_live(self.e, p["ref"])
         if not account:
             raise Rejected("NO_SUCH_ACCOUNT")
-        if "group" in fields and nulled(p.get("group")) is not None:
-            raise Rejected("NO_SUCH_GROUP")
+        group = self.group_named(p.get("group")) if "group" in fields else None
         self.check_version(account)
         before, domain = dict(account), self.m.domains[account["domain"]]
         for field in fields:
+            if field == "group":
+                continue
             if field == "autoreply":
                 account.update(self.reply_columns())
                 continue
@@ -342,9 +346,10 @@ class Act:
                 value = "Maildir"
             if field in ("quota_bytes", "quota_messages") and value is None:
                 value = domain["default_" + field]
-            account["mail_group" if field == "group" else field] = value
+            account[field] = value
         self.check_limits(account, before)
-        return self.updated(account, before)
+        moved = "group" in fields and self.move_to(account, group)
+        return self.updated(account, before, moved)
 
     def set_password(self):
         account = self.m.find_live(self.e, self.p["ref"])
@@ -385,6 +390,7 @@ class Act:
             raise Rejected("CATCHALL_IN_USE")
         if purges:
             del self.m.accounts[account["uuid"]]
+            self.leave_all(account["uuid"])
             return self.deleted("account", account, account["address"], "PURGE")
         self.before = account["version"]
         self.bury(account)

@@ -31,6 +31,10 @@ def expected_rows(model):
             "domain_count": sum(d["context"] == name for d in model.domains.values())}
     for name, domain in model.domains.items():
         rows["domain", name] = flat(domain) | used_of(model, domain)
+    for key, group in model.groups.items():
+        rows["mail_group", *key] = dict(group)
+    for key, member in model.members.items():
+        rows["group_member", *key] = dict(member)
     for uuid, account in model.accounts.items():
         row = dict(account)
         provisioned, question, answer = (row.pop(k) for k in ("provisioned", "question", "answer"))

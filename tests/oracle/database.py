@@ -24,6 +24,8 @@ TABLES = {
     "account": ("uuid",),
     "service_account": ("account_uuid", "service"),
     "recovery": ("account_uuid",),
+    "mail_group": ("context", "number"),
+    "group_member": ("context", "number", "account_uuid"),
 }
 
 
@@ -41,7 +43,8 @@ def differences(world, unseal=None, contexts=None):
     changes = collections.defaultdict(list)
     for change in world.outputs.changes:
         changes[change.source].append(change.said)
-    model, found = Model(Real()), []
+    users = {result["account_id"]: result["account_uuid"] for result in results.values()}
+    model, found = Model(Real(users)), []
     for source in applied_order(results):
         if contexts and events[source]["context"] not in contexts:
             continue

@@ -7,6 +7,7 @@ import re
 DAY_US = 86_400_000_000
 TIME_MAX_US = 253_402_300_799_999_999
 INT64_MAX = 2**63 - 1
+INT32_MAX = 2**31 - 1
 SERVICES_ALL = 7
 FLAGS_ALL = 0x7FFFF
 STATUSES = ("PENDING", "ACTIVE", "LOCKED", "MAINTENANCE", "CLOSED")
@@ -180,6 +181,33 @@ class Faults:
             if reply.get(name) is not None and not 0 <= reply[name] <= TIME_MAX_US:
                 self.add("INVALID_FIELD")
 
+    def group(self, p):
+        """0 is everybody: nobody can be put into it."""
+        number = p.get("group")
+        if number is None:
+            self.add("MISSING_FIELD")
+        elif not 1 <= number <= INT32_MAX:
+            self.add("INVALID_FIELD")
+
+    def users(self, names):
+        """What they say, in normal form."""
+        said = set()
+        if len(names or []) > 10000:
+            self.add("INVALID_FIELD")
+        for name in names or []:
+            self.name(name)
+            if "@" in name:
+                address, code = normal_address(name)
+                self.add(code)
+                said.add(address)
+            elif parse_uuid(name):
+                said.add(parse_uuid(name))
+            elif re.fullmatch("[0-9]+", name) and 0 < int(name) <= INT64_MAX:
+                said.add(int(name))
+            else:
+                self.add("INVALID_FIELD")
+        return said - {None}
+
     def scope(self, p):
         self.word(p.get("scope", "ACCOUNT"), ("ACCOUNT", "DOMAIN"))
         has_ref = any(split_ref(p.get("ref")))
@@ -270,6 +298,14 @@ def payload_faults(kind, p):
                                            "status"))
     elif kind == "DeleteDomain":
         f.add(normal_domain(p.get("domain"))[1])
+    elif kind == "SetGroupMembers":
+        f.group(p)
+        f.name(p.get("name"))
+        f.users(p.get("members"))
+    elif kind == "ChangeGroupMembers":
+        f.group(p)
+        added, removed = f.users(p.get("add")), f.users(p.get("remove"))
+        f.add("INVALID_FIELD" if added & removed else None)
     return f.codes
 
 

@@ -54,11 +54,27 @@ class Writer:
     def history(self):
         count = self.r.randrange(20, 70)
         events = [self.event(i) for i in range(count)]
+        for i in range(1, count):
+            former = self.r.choice(events[:i])
+            if self.one_in(30) and "sealed" not in json.dumps(former):  # sealed again it would be another event
+                events[i] = dict(former)
         if self.r.random() < 0.9:
             events[0].update(kind="CreateContext", payload={"name": self.island.contexts[0]}, **self.plain())
             events[1].update(kind="CreateDomain", payload={"domain": self.island.domains[0]},
                              **self.plain())
+            if not self.one_in(3):
+                self.found_group(events)
         return events
+
+    def found_group(self, events):
+        """Chance alone rarely has accounts and groups at the same time."""
+        bob, eve = self.island.bob, self.island.eve
+        first = (("CreateAccount", {"address": bob}),
+                 ("SetGroupMembers", {"group": 1, "name": "staff", "members": [bob]}),
+                 ("CreateAccount", {"address": eve, "group": "staff"}),
+                 ("SetGroupMembers", {"group": 2, "name": "sales"}))  # fmt: skip
+        for event, (kind, payload) in zip(events[2:], first):
+            event.update(kind=kind, payload=payload, **self.plain())
 
     def plain(self):
         return {"context": self.island.contexts[0], "mode": "APPLY", "expected_version": None, "expires_at": None,
@@ -95,6 +111,8 @@ class Writer:
                                {"body": "c", "start": 5, "enabled": False}, None))):
             if self.one_in(3):
                 given[name] = self.r.choice(choices)
+        if self.one_in(6):
+            given["group"] = self.group_name()
         if self.one_in(30):
             given.update(self.pick({"first_name": "x" * 256}, {"comment": "a\x07"},
                                    {"quota_bytes": -1}, {"forward": "nobody"}, {"group": "sales"}))
@@ -127,8 +145,10 @@ class Writer:
         fields = self.r.sample(["first_name", "last_name", "department", "telephone", "comment", "quota_bytes", "quota_messages",
                                 "mailbox_type", "forward", "autoreply", "storage_node"],
                                self.r.randrange(4))
+        if self.one_in(4):
+            fields.append("group")
         if self.one_in(20):
-            fields.append(self.pick("password", "status", "nonsense", "group"))
+            fields.append(self.pick("password", "status", "nonsense"))
         return {"ref": self.ref(), "fields": fields, **self.attributes()}
 
     def set_password(self):
@@ -203,13 +223,35 @@ class Writer:
     def delete_domain(self):
         return {"domain": self.r.choice(self.island.domains), "cascade": self.one_in(3)}
 
+    def group(self):
+        return self.pick(3, 2**31 - 1, 0) if self.one_in(12) else self.pick(1, 1, 2)
+
+    def group_name(self):
+        return self.pick(None, None, "staff", "staff", "sales", self.pick("2", "", "x" * 256, "crew"))
+
+    def users(self):
+        names = [(self.ref() or "bob") if self.one_in(6) else self.pick(self.island.bob, self.island.eve)
+                 for _ in range(self.pick(0, 1, 1, 1, 2, 3))]
+        if self.one_in(30):
+            names.append(self.pick("999999999999", "0", "-1", "bob", "b b@example.org"))
+        return names
+
+    def set_group_members(self):
+        return {"group": self.group(), "name": self.group_name(), "members": self.users()}
+
+    def change_group_members(self):
+        first, second = self.users(), self.users() if self.one_in(8) else []
+        return {"group": self.group(), "add": first, "remove": second} if self.one_in(2) else {
+            "group": self.group(), "add": second, "remove": first}
+
     # --- events
 
     KINDS = {"CreateAccount": 12, "UpdateAccount": 8, "SetPassword": 5, "SetAccountStatus": 4,
              "DeleteAccount": 7, "RestoreAccount": 6, "ProvisionServices": 3,
              "DeprovisionServices": 3, "VerifyPassword": 3, "ObserveLogin": 4, "SetQuota": 7,
              "SetFlags": 6, "CreateContext": 3, "UpdateContext": 2, "DeleteContext": 1,
-             "CreateDomain": 5, "UpdateDomain": 5, "DeleteDomain": 2}
+             "CreateDomain": 5, "UpdateDomain": 5, "DeleteDomain": 2, "SetGroupMembers": 6,
+             "ChangeGroupMembers": 6}
 
     def event(self, offset):
         kind = self.r.choices(list(self.KINDS), self.KINDS.values())[0]

@@ -1,4 +1,4 @@
-"""The rules of sections 1 to 3 of the catalogue, told a second time and plainly, to be held against the worker.
+"""The rules of sections 1 to 3 of the catalogue, and of groups, told a second time and plainly, to be held against the worker.
 
 One event after the other, no batches, no folding. `Model.process` returns an Expectation; what a rule leaves
 open is left open there (when several fields of an event are wrong, any of their codes may be said).
@@ -20,6 +20,8 @@ class Model:
         self.contexts = Rows()
         self.domains = Rows()
         self.accounts = Accounts()  # by uuid
+        self.groups = Rows()  # by context and number
+        self.members = Rows()  # by context, number and uuid of the account
         self.ledger = {}  # event id > content
 
     def process(self, e):
@@ -45,7 +47,7 @@ class Model:
             return Expectation("REJECTED", codes, has_target=False)
         if not self.may(e):
             return self.forbidden(e)
-        tables = (self.contexts, self.domains, self.accounts)
+        tables = (self.contexts, self.domains, self.accounts, self.groups, self.members)
         for table in tables:
             table.begin()
         act = Act(self, e)

@@ -8,6 +8,7 @@ from support.events import decode_change
 
 NO_CHANGES = ("REFUSED", "FANOUT", "OPERATOR")
 HIDDEN = "***"
+COUNTS = ("members_added", "members_removed")  # of one event: nothing that stays
 
 
 def untold(database, contexts=None, limit=20):
@@ -21,18 +22,56 @@ def untold(database, contexts=None, limit=20):
     return (wrong + _compare(state, _rows(database, contexts)))[:limit]
 
 
+def _key(change, before):
+    """A group is known by its context and the name that it had before."""
+    if change["object_type"] == "mail_group":
+        return "mail_group", (change["context"], before.get("name") or change["object_id"])
+    return change["object_type"], change["object_uuid"] or change["object_id"]
+
+
+def _fields(change, side):
+    return {field["name"]: field["value"] for field in change[side] if field["name"] not in COUNTS}
+
+
 def _tell(state, change):
-    key = change["object_type"], change["object_uuid"] or change["object_id"]
-    before, after = ({field["name"]: field["value"] for field in change[side]} for side in ("before", "after"))
+    before, after = _fields(change, "before"), _fields(change, "after")
+    key = _key(change, before)
+    if key[0] == "group_member":
+        return _tell_member(state, (change["context"], key[1]), before, after)
+    wrong = []
+    if "group_number" in {**before, **after}:
+        sides = [{"number": side.pop("group_number", None)} for side in (before, after)]
+        wrong += _tell_member(state, (change["context"], key[1]), *sides)
     known = state.setdefault(key, {})
-    wrong = [f"{key}: {change['action']} {change['chain_seq']} found {name} {value!r}, the log left {known.get(name)!r}"
+    wrong += [f"{key}: {change['action']} {change['chain_seq']} found {name} {value!r}, the log left {known.get(name)!r}"
              for name, value in before.items() if known.get(name) != value]  # fmt: skip
     if change["action"] == "CREATE" and known:
         wrong.append(f"{key} is made a second time")
     known.update(after)
     if change["action"] == "PURGE" or (change["action"] == "DELETE" and change["object_type"] != "account"):
         del state[key]
+        _forget_groups(state, *key)
+    if key[0] == "mail_group" and "name" in before:
+        state["mail_group", (change["context"], after["name"])] = state.pop(key)
     return wrong
+
+
+def _tell_member(state, member, before, after):
+    """A membership is there or not. An account that makes a group its own may be in it already."""
+    wrong = []
+    if before.get("number") is not None and not state.pop(("group_member", (*member, before["number"])), False):
+        wrong.append(f"{member} leaves group {before['number']}, where it was not")
+    if after.get("number") is not None:
+        state["group_member", (*member, after["number"])] = {"number": after["number"]}
+    return wrong
+
+
+def _forget_groups(state, kind, name):
+    """Those of a context that is gone, and the memberships of an account that is."""
+    gone = [key for key in state if kind == "context" and key[0] in ("mail_group", "group_member") and key[1][0] == name]
+    gone += [key for key in state if kind == "account" and key[0] == "group_member" and key[1][1] == name]
+    for key in gone:
+        del state[key]
 
 
 def _rows(database, contexts):
@@ -42,6 +81,13 @@ def _rows(database, contexts):
         for name, row in database.rows(f"SELECT {key}, to_jsonb(t) FROM provd.{table} t"):
             if contexts is None or row.get("context", name) in contexts:
                 rows[table, name] = row
+    for context, name, number in database.rows("SELECT context, name, number FROM provd.mail_group"):
+        if contexts is None or context in contexts:
+            rows["mail_group", (context, name)] = {"name": name, "number": number}
+    members = "SELECT context, account_uuid::text, number::text FROM provd.group_member"
+    for context, uuid, number in database.rows(members):
+        if contexts is None or context in contexts:
+            rows["group_member", (context, uuid, number)] = {"number": number}
     for uuid, bits in database.rows("SELECT account_uuid::text, sum(service) FROM provd.service_account GROUP BY 1"):
         rows.get(("account", uuid), {})["provisioned"] = int(bits)
     for uuid, question, answer in database.rows("SELECT account_uuid::text, question, answer FROM provd.recovery"):

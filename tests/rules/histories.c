@@ -57,6 +57,11 @@ static const char *ref(struct writer *w)
     return address(w);
 }
 
+static const char *group_name(struct writer *w)
+{
+    return PICK(w, "null", "null", "'staff'", "'sales'", "'1'");
+}
+
 static const char *quota(struct writer *w)
 {
     return PICK(w, "0", "10", "40", "60", "100", "null", "null", "-1");
@@ -90,10 +95,11 @@ static const char *format(struct writer *w, const char *pattern, ...)
 
 static const char *create_account(struct writer *w)
 {
-    const char *more = PICK(w, "", "", ",'comment':'x'", ",'service_mode':'LAZY'", ",'services':3",
-                            ",'flags':8192", ",'password':{'sealed':'secret'}",
-                            ",'first_name':'Bob','forward':'f@example.org'",
-                            ",'recovery':{'question':'q','answer_hash':'{SSHA256}a'}");
+    const char *more =
+        PICK(w, "", "", ",'comment':'x'", ",'service_mode':'LAZY'", ",'services':3",
+             ",'flags':8192", ",'group':'staff'", ",'group':'1'", ",'password':{'sealed':'secret'}",
+             ",'first_name':'Bob','forward':'f@example.org'",
+             ",'recovery':{'question':'q','answer_hash':'{SSHA256}a'}");
     return format(w, "'address':'%s','quota_bytes':%s%s", address(w), quota(w), more);
 }
 
@@ -101,12 +107,12 @@ static const char *update_account(struct writer *w)
 {
     const char *fields = PICK(w, "", "'comment'", "'comment','first_name'", "'quota_bytes'",
                               "'quota_bytes','quota_messages'", "'mailbox_type'", "'autoreply'",
-                              "'password'", "'storage_node'");
+                              "'password'", "'storage_node'", "'group'", "'group'", "'group'");
     return format(w,
                   "'ref':'%s','fields':[%s],'comment':'%s','first_name':%s,'quota_bytes':%s,"
-                  "'quota_messages':%s,'autoreply':{'body':'b','enabled':true}",
+                  "'quota_messages':%s,'autoreply':{'body':'b','enabled':true},'group':%s",
                   ref(w), fields, PICK(w, "x", "y", ""), PICK(w, "'Bob'", "null"), quota(w),
-                  quota(w));
+                  quota(w), group_name(w));
 }
 
 static const char *set_password(struct writer *w)
@@ -203,6 +209,32 @@ static const char *update_domain(struct writer *w)
                   PICK(w, "null", "'bob@example.org'", "'bob@example.org'", "'eve@example.org'"));
 }
 
+static const char *users(struct writer *w)
+{
+    const char *list = "";
+    for (uint64_t left = below(w, 4); left > 0; left--)
+        list = format(w, "%s%s'%s'", list, *list ? "," : "",
+                      one_in(w, 20)   ? "9999"
+                      : one_in(w, 30) ? "x"
+                      : one_in(w, 3)  ? ref(w)
+                                      : PICK(w, "bob@example.org", "eve@example.org"));
+    return list;
+}
+
+static const char *set_group_members(struct writer *w)
+{
+    return format(w, "'group':%d,'name':%s,'members':[%s]", (int)below(w, 4), group_name(w),
+                  users(w));
+}
+
+static const char *change_group_members(struct writer *w)
+{
+    const char *some = users(w), *others = one_in(w, 3) ? users(w) : "";
+    bool adds = one_in(w, 2);
+    return format(w, "'group':%d,'add':[%s],'remove':[%s]", (int)below(w, 4), adds ? some : others,
+                  adds ? others : some);
+}
+
 static const char *delete_domain(struct writer *w)
 {
     return format(w, "'domain':'%s','cascade':%s", domain(w), PICK(w, "false", "false", "true"));
@@ -236,6 +268,8 @@ static const struct kind_of_event all_kinds[] = {
     {"CreateDomain", create_domain, 5},
     {"UpdateDomain", update_domain, 5},
     {"DeleteDomain", delete_domain, 2},
+    {"SetGroupMembers", set_group_members, 6},
+    {"ChangeGroupMembers", change_group_members, 6},
 };
 
 static const struct kind_of_event *pick_kind(struct writer *w)

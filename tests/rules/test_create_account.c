@@ -152,25 +152,23 @@ static void quotas_are_copied_from_the_domain(void **state)
     PLAY(steps);
 }
 
-static void with_sales(struct world *world)
-{
-    world_add_group(world, "sales", 1);
-}
-
 static void a_group_must_be_of_the_context(void **state)
 {
     (void)state;
     static const struct step steps[] = {
         BEGIN_DOMAIN,
-        {CREATE(",'group':'sales'"), "APPLIED"},
+        {EVENT("SetGroupMembers", "'group':1,'name':'sales'"), "APPLIED ->1"},
+        {CREATE(",'group':'sales'"), "APPLIED", "group_number ->1"},
         {EVENT("CreateAccount", "'address':'eve@example.org','group':'Sales'"),
          "REJECTED NO_SUCH_GROUP ->-"},
-        ROW("account bob@example.org", "mail_group=sales"),
+        ROW("members sales", "bob@example.org*"),
+        {CREATE(",'group':'sales'"), "NO_CHANGE 1>1"},
         {EVENT("UpdateAccount", BOB ",'fields':['group'],'group':'marketing'"),
          "REJECTED NO_SUCH_GROUP 1>1"},
-        {EVENT("UpdateAccount", BOB ",'fields':['group']"), "APPLIED 1>2", "mail_group sales>-"},
+        {EVENT("UpdateAccount", BOB ",'fields':['group']"), "APPLIED 1>2", "group_number 1>-"},
+        {CREATE(",'group':'sales'"), "REJECTED ALREADY_EXISTS 2>2", "group"},
     };
-    story_play(steps, COUNT_OF(steps), with_sales);
+    PLAY(steps);
 }
 
 static void a_deleted_address_is_reserved_for_thirty_days(void **state)

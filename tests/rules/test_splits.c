@@ -111,6 +111,8 @@ static void the_histories_reach_every_status_and_most_codes(void **state)
         "REJECTED AUTH_FAILED",
         "REJECTED CONTEXT_NOT_EMPTY",
         "REJECTED NO_SUCH_CONTEXT",
+        "REJECTED NO_SUCH_GROUP",
+        "REJECTED NO_SUCH_USER",
         "REJECTED INVALID_QUOTA",
     };
     bool reached[COUNT_OF(wanted)] = {false};

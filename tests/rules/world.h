@@ -21,6 +21,7 @@ enum {
     WORLD_ACCOUNTS,
     WORLD_SERVICES,
     WORLD_RECOVERIES,
+    WORLD_MEMBERS,
     WORLD_TABLES
 };
 
@@ -43,9 +44,6 @@ struct world {
 void world_init(struct world *world);
 void world_close(struct world *world);
 
-/* A group of context "1": no event of sections 1 to 3 makes one. */
-void world_add_group(struct world *world, const char *name, int64_t number);
-
 /* Checks, prepares and applies a batch in one transaction (but see cuts_at_verify). Outcomes live
  * as long as the world. Events whose offset is below the fence are a re-read. */
 struct outcome *world_apply(struct world *world, struct event *const *events, size_t count);
@@ -61,8 +59,8 @@ struct text world_outcome_text(const struct outcome *outcome, struct arena *aren
 /* All rows with all their columns but drawn ids and revisions, sorted. */
 struct text world_rows_text(const struct world *world, struct arena *arena);
 /* "name=value" of each named column ("a, b") of the row whose key reads `key`: "account
- * bob@example.org" (the live one, else the last), "domain example.org", "context 1", "services
- * bob@example.org" (ids). */
+ * bob@example.org" (the live one, else the last), "domain example.org", "context 1", "mail_group
+ * staff"; "services bob@example.org" (ids), "members staff" (addresses, * when it is their own). */
 struct text world_row_text(const struct world *world, const char *key, const char *columns,
                            struct arena *arena);
 

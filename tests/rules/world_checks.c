@@ -91,6 +91,50 @@ static void check_service(const struct world *world, const struct service *servi
     assert_true(service->service_id > 0);
 }
 
+static bool has_account(const struct world *world, const struct member *member)
+{
+    const struct rows *accounts = &world->tables[WORLD_ACCOUNTS].rows;
+    for (size_t i = 0; i < accounts->count; i++) {
+        const struct account *account = (const struct account *)accounts->items[i];
+        if (uuid_equal(&account->uuid, &member->account_uuid))
+            return text_equal(account->context, member->context);
+    }
+    return false;
+}
+
+static bool has_group(const struct world *world, const struct member *member)
+{
+    const struct rows *groups = &world->tables[WORLD_GROUPS].rows;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *group = (const struct group *)groups->items[i];
+        if (group->number == member->number && text_equal(group->context, member->context))
+            return true;
+    }
+    return false;
+}
+
+static void check_member(const struct world *world, const struct member *member)
+{
+    const struct rows *members = &world->tables[WORLD_MEMBERS].rows;
+    assert_true(has_account(world, member) && has_group(world, member));
+    for (size_t i = 0; i < members->count; i++) {
+        const struct member *other = (const struct member *)members->items[i];
+        bool is_same = uuid_equal(&other->account_uuid, &member->account_uuid);
+        assert_true(other == member || !(is_same && other->is_own && member->is_own));
+    }
+}
+
+static void check_group(const struct world *world, const struct group *group)
+{
+    const struct rows *groups = &world->tables[WORLD_GROUPS].rows;
+    assert_true(group->number > 0 && group->version > 0 && group->name.len > 0);
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *other = (const struct group *)groups->items[i];
+        assert_true(other == group || !text_equal(other->context, group->context) ||
+                    !text_equal(other->name, group->name)); /* mail_group_name */
+    }
+}
+
 void world_check(struct world *world)
 {
     const struct table *tables = world->tables;
@@ -102,4 +146,8 @@ void world_check(struct world *world)
         check_account(world, (const struct account *)tables[WORLD_ACCOUNTS].rows.items[i]);
     for (size_t i = 0; i < tables[WORLD_SERVICES].rows.count; i++)
         check_service(world, (const struct service *)tables[WORLD_SERVICES].rows.items[i]);
+    for (size_t i = 0; i < tables[WORLD_GROUPS].rows.count; i++)
+        check_group(world, (const struct group *)tables[WORLD_GROUPS].rows.items[i]);
+    for (size_t i = 0; i < tables[WORLD_MEMBERS].rows.count; i++)
+        check_member(world, (const struct member *)tables[WORLD_MEMBERS].rows.items[i]);
 }

@@ -73,6 +73,22 @@ static void put_target(struct buffer *buffer, const struct outcome *outcome)
         buffer_printf(buffer, " %s", outcome->services[i] ? service_names[i] : "-");
 }
 
+/* Whom a group event changed stands in the log as well. */
+static void put_items(struct buffer *buffer, const struct outcome *outcome)
+{
+    const struct outcome_items *items = &outcome->items;
+    if (outcome->fanout || items->total)
+        buffer_printf(buffer, " items %lld/%lld", (long long)items->applied,
+                      (long long)items->total);
+    for (size_t i = 0; i < items->count; i++)
+        buffer_printf(buffer, " %.*s %s %.*s", TEXT_ARG(items->items[i].object),
+                      outcome_status_names[items->items[i].status],
+                      TEXT_ARG(items->items[i].message));
+    for (size_t i = 0; outcome->status == OUTCOME_APPLIED && i < outcome->member_count; i++)
+        buffer_printf(buffer, " %c%.*s", outcome->members[i].has_left ? '-' : '+',
+                      TEXT_ARG(outcome->members[i].member->address));
+}
+
 struct text world_outcome_text(const struct outcome *outcome, struct arena *arena)
 {
     struct buffer buffer;
@@ -83,9 +99,7 @@ struct text world_outcome_text(const struct outcome *outcome, struct arena *aren
         buffer_printf(&buffer, " first seen %lld",
                       (long long)(outcome->memory ? outcome->memory->offset
                                                   : outcome->first_event->position.offset));
-    if (outcome->fanout)
-        buffer_printf(&buffer, " items %lld/%lld", (long long)outcome->items.applied,
-                      (long long)outcome->items.total);
+    put_items(&buffer, outcome);
     buffer_printf(&buffer, " %.*s", TEXT_ARG(outcome->message));
     for (size_t i = 0; i < outcome->change_count; i++)
         put_change(&buffer, &outcome->changes[i], arena);
@@ -191,15 +205,41 @@ static struct text services_text(const struct world *world, struct text address,
                        (long long)ids[2]);
 }
 
+static struct text members_text(const struct world *world, struct text name, struct arena *arena)
+{
+    const struct group *group = (const void *)row_named(world, &group_noun, name);
+    const struct rows *rows = &world->tables[WORLD_MEMBERS].rows;
+    const struct rows *accounts = &world->tables[WORLD_ACCOUNTS].rows;
+    struct text *names = ARENA_ARRAY(arena, struct text, rows->count * accounts->count);
+    struct text list = TEXT("");
+    size_t count = 0;
+    for (size_t i = 0; group && i < rows->count * accounts->count; i++) {
+        const struct member *m = (const struct member *)rows->items[i / accounts->count];
+        const struct account *a = (const struct account *)accounts->items[i % accounts->count];
+        if (text_equal(m->context, group->context) && m->number == group->number &&
+            uuid_equal(&m->account_uuid, &a->uuid))
+            names[count++] =
+                text_format(arena, "%.*s%s", TEXT_ARG(a->address), m->is_own ? "*" : "");
+    }
+    if (count)
+        qsort(names, count, sizeof *names, compare);
+    for (size_t i = 0; i < count; i++)
+        list = text_format(arena, "%.*s%s%.*s", TEXT_ARG(list), i ? " " : "", TEXT_ARG(names[i]));
+    return list;
+}
+
 struct text world_row_text(const struct world *world, const char *key, const char *columns,
                            struct arena *arena)
 {
-    static const struct noun *const nouns[] = {&context_noun, &domain_noun, &account_noun};
+    static const struct noun *const nouns[] = {&context_noun, &domain_noun, &account_noun,
+                                               &group_noun};
     struct text whole = text_from(key);
     size_t split = text_find(whole, ' ');
     struct text kind = text_slice(whole, 0, split), name = text_slice(whole, split + 1, SIZE_MAX);
     if (text_equal_z(kind, "services"))
         return services_text(world, name, arena);
+    if (text_equal_z(kind, "members"))
+        return members_text(world, name, arena);
     const struct row *row = NULL;
     for (size_t i = 0; i < COUNT_OF(nouns); i++) {
         if (text_equal_z(kind, nouns[i]->table))
@@ -211,10 +251,7 @@ struct text world_row_text(const struct world *world, const char *key, const cha
     buffer_init(&buffer, TEXT_BYTES_MAX);
     char *list = text_to_z(arena, text_from(columns)), *next = NULL;
     for (char *c = strtok_r(list, ", ", &next); c; c = strtok_r(NULL, ", ", &next)) {
-        const struct noun *noun = text_equal_z(kind, "account")  ? &account_noun
-                                  : text_equal_z(kind, "domain") ? &domain_noun
-                                                                 : &context_noun;
-        struct column plain = *noun_column(noun, c);
+        struct column plain = *noun_column(row->noun, c);
         plain.flags &= ~(unsigned)COLUMN_SECRET;
         union cell cell = column_get(&plain, row);
         buffer_printf(&buffer, "%s%s=", buffer.len ? " " : "", c);

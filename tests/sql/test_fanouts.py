@@ -18,7 +18,7 @@ from histories import Fold  # noqa: E402
 PROGRAM = pathlib.Path(os.environ.get("PROVD_TEST_BUILD_DIR", "build/dev")) / "tests/oracle/fold"
 TIMES = ("autoreply_start", "autoreply_end", "last_login_at", "deleted_at", "purge_at",
          "created_at", "updated_at")
-NOT_STORED = ("provisioned", "recovery_question", "recovery_answer")
+NOT_STORED = ("provisioned", "recovery_question", "recovery_answer", "group_number")
 WHEN_US = 1_770_000_000_123_456
 GRACE_US = 30 * 86_400_000_000
 FLAGS_ALL = 0x7FFFF

@@ -42,8 +42,10 @@ KEEPS_WAITING = {
     "load_domains": ("'{example.org}'", "DELETE FROM provd.domain WHERE name = 'example.org'"),
     "load_domains_limited": ("'{example.org}'", "UPDATE provd.domain SET used_accounts = 1 WHERE name = 'example.org'"),
     "load_domains_locked": ("'{example.org}'", "SELECT FROM provd.domain WHERE name = 'example.org' FOR KEY SHARE"),
-    "load_groups": ("'{acme}', '{staff}'", "DELETE FROM provd.mail_group WHERE name = 'staff'"),
-    "load_accounts_locked": ("'{alice@example.org}', '{}'", "UPDATE provd.account SET flags = 1 WHERE account_id = 1"),
+    "load_groups": ("'{acme}', '{staff}'", "UPDATE provd.mail_group SET name = 'crew' WHERE name = 'staff'"),
+    "load_groups_numbered": ("'{acme}', '{1}'", "DELETE FROM provd.mail_group WHERE name = 'staff'"),
+    "hold_accounts": (f"'{{{ALICE}}}'", "DELETE FROM provd.account WHERE account_id = 1"),
+    "load_accounts_locked": ("'{alice@example.org}', '{}', '{}'", "UPDATE provd.account SET flags = 1 WHERE account_id = 1"),
     "fanout_accounts": ("'example.org'", "UPDATE provd.account SET flags = 1 WHERE account_id = 2"),
 }
 LETS_PASS = {
@@ -51,6 +53,8 @@ LETS_PASS = {
     "load_contexts": "SELECT FROM provd.context WHERE name = 'acme' FOR KEY SHARE",
     "load_domains": "SELECT FROM provd.domain WHERE name = 'example.org' FOR KEY SHARE",
     "load_domains_limited": "SELECT FROM provd.domain WHERE name = 'example.org' FOR KEY SHARE",
+    "load_groups": "UPDATE provd.mail_group SET version = version + 1 WHERE name = 'staff'",
+    "hold_accounts": "UPDATE provd.account SET flags = 1 WHERE account_id = 1",
     "load_accounts_locked": "UPDATE provd.account SET flags = 1 WHERE account_id = 2",
 }
 # Writes of rows that are at another revision by now: a table, and the values of its keys.
@@ -58,6 +62,7 @@ GUARDED_WRITES = {
     "update_accounts": ("account", "uuid"),
     "update_contexts": ("context", "name"),
     "update_domains": ("domain", "name"),
+    "update_groups": ("mail_group", "number"),
     "delete_accounts": ("account", "uuid"),
     "delete_contexts": ("context", "name"),
     "delete_domains": ("domain", "name"),

@@ -100,6 +100,9 @@ WORKER_STATEMENTS = [
     "DELETE FROM provd.recovery",
     "DELETE FROM provd.account",
     "INSERT INTO provd.mail_group VALUES ('main', 'staff', 1, 1, 1, now(), now())",
+    "INSERT INTO provd.group_member VALUES ('main', 1, gen_random_uuid(), false, now())",
+    "UPDATE provd.group_member SET is_own = true",
+    "DELETE FROM provd.group_member",
     "INSERT INTO provd.role_grant (account_uuid, role, scope_type, scope, granted_at)"
     " VALUES (gen_random_uuid(), 'GROUP_ADMIN', 'GROUP', 'staff', now())",
     "SELECT result FROM provd.event_ledger WHERE event_id = ANY (ARRAY[gen_random_uuid()])",

@@ -19,7 +19,7 @@ SESSION_TIMEOUT_MS = 30000
 
 ACCOUNTS, DOMAINS, FENCES, RECORDS = 20000, 200, 1000, 20000
 # Large tables, or tables that may grow large: never read as a whole.
-GUARDED = ("account", "service_account", "recovery", "domain", "context", "mail_group", "fence",
+GUARDED = ("account", "service_account", "recovery", "domain", "context", "mail_group", "group_member", "fence",
            "event_ledger", "record_outcome", "change_log")  # fmt: skip
 
 SEED = f"""
@@ -35,6 +35,10 @@ INSERT INTO provd.account (uuid, account_id, address, domain, context, status, p
     SELECT md5('a' || n)::uuid, n, 'u' || n || '@' || d.name, d.name, d.context, 'ACTIVE', 'hash' || n, 7, 'EAGER',
         1000, 1, 1, now(), now()
     FROM generate_series(1, {ACCOUNTS}) n JOIN provd.domain d ON d.name = 'd' || n % {DOMAINS} + 1 || '.test';
+INSERT INTO provd.group_member (context, number, account_uuid, is_own, created_at)
+    SELECT context, account_id % 10 + 1, uuid, true, now() FROM provd.account
+    UNION ALL
+    SELECT context, account_id % 10 + 11, uuid, false, now() FROM provd.account;
 INSERT INTO provd.service_account (account_uuid, service, service_id, created_at)
     SELECT a.uuid, s.service, a.account_id * 4 + s.service, now()
     FROM provd.account a, unnest('{{1,2,4}}'::int2[]) s (service);
@@ -81,6 +85,13 @@ def case(rows, again, indexes, *arguments, table=""):
     return Case(arguments, rows, again, frozenset(indexes.split()), table)
 
 
+def members(*numbers):
+    """Of the own groups of accounts: context, group, account."""
+    of_each = f"FROM provd.group_member WHERE is_own AND account_uuid = ANY ({uuids(*numbers)})"
+    return tuple(f"(SELECT array_agg({column} ORDER BY account_uuid) {of_each})"
+                 for column in ("context", "number", "account_uuid"))  # fmt: skip
+
+
 def load(rows, indexes, *arguments):
     return case(rows, "same", indexes, *arguments)
 
@@ -97,13 +108,18 @@ def names(table, key, wanted):
 NOW, OFFSETS = "now()", "ARRAY[11, 12]"
 ZEROS = "ARRAY[decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex')]"
 BY_ADDRESS, BY_UUID, BY_NAME = "account_address_tombstone", "account_pkey", "domain_pkey"
+BY_ALL = f"{BY_ADDRESS} {BY_UUID} account_account_id"
 
 CASES = {
     "advance_fences": case(2, "settled", "fence_pkey", "ARRAY[1, 2]", OFFSETS, OFFSETS, "ARRAY[0, 0]", ZEROS, NOW,
                            table="fence"),
     "delete_accounts": case(2, "nothing", BY_UUID, uuids(1, 2), "ARRAY[1, 1]", table="account"),
+    "delete_context_groups": case(20, "nothing", "mail_group_name group_member_pkey", "ARRAY['c7']",
+                                  table="mail_group"),
     "delete_contexts": case(1, "nothing", "context_pkey", "ARRAY['spare']", "ARRAY[1]", table="context"),
     "delete_domains": case(1, "nothing", BY_NAME, "ARRAY['d1.test']", "ARRAY[1]", table="domain"),
+    "delete_group_members": case(2, "nothing", "group_member_pkey", *members(1, 2), table="group_member"),
+    "delete_memberships": case(4, "nothing", "group_member_account", uuids(1, 2), table="group_member"),
     "delete_recoveries": case(2, "nothing", "recovery_pkey", uuids(1, 2), "ARRAY[1, 1]", table="recovery"),
     "delete_services": case(2, "nothing", "service_account_pkey", uuids(1, 2), "ARRAY[1, 4]",
                             table="service_account"),
@@ -117,9 +133,10 @@ CASES = {
     "fanout_quota": case(ACCOUNTS // DOMAINS, "nothing", "account_domain_live", "'d7.test'", NOW, "5000", "NULL",
                          table="account"),
     "fence_permissions": load(1, "fence_partition", "'cluster'", "'events'", "ARRAY[7, 8]"),
+    "hold_accounts": load(2, BY_UUID, uuids(1, 2, 99999)),
     "insert_fence": case(1, "nothing", "", "'cluster'", "'events'", "9999", "'group'", "0", NOW, table="fence"),
-    "load_accounts": load(3, f"{BY_ADDRESS} {BY_UUID}", addresses(1, 2), uuids(3)),
-    "load_accounts_locked": load(3, f"{BY_ADDRESS} {BY_UUID}", addresses(1, 2), uuids(3)),
+    "load_accounts": load(4, BY_ALL, addresses(1, 2), uuids(3), "ARRAY[4, 99999]"),
+    "load_accounts_locked": load(4, BY_ALL, addresses(1, 2), uuids(3), "ARRAY[4, 99999]"),
     "load_contexts": load(2, "context_pkey", "ARRAY['c1', 'c2', 'none']"),
     "load_contexts_locked": load(2, "context_pkey", "ARRAY['c1', 'c2', 'none']"),
     "load_domain_usage": load(2, "account_domain_live", "ARRAY['d1.test', 'd2.test', 'none']"),
@@ -127,7 +144,10 @@ CASES = {
     "load_domains_limited": load(2, BY_NAME, "ARRAY['d1.test', 'd2.test', 'none']"),
     "load_domains_locked": load(2, BY_NAME, "ARRAY['d1.test', 'd2.test', 'none']"),
     "load_fence": load(1, "fence_partition", "'cluster'", "'events'", "7"),
-    "load_groups": load(1, "mail_group_pkey", "ARRAY['c1', 'c1']", "ARRAY['g1', 'none']"),
+    "load_group_members": load(100, f"group_member_pkey {BY_UUID}", "ARRAY['c2', 'c2', 'c9']", "ARRAY[1, 11, 77]", "50"),
+    "load_groups": load(1, "mail_group_name", "ARRAY['c1', 'c1']", "ARRAY['g1', 'none']"),
+    "load_groups_numbered": load(1, "mail_group_pkey", "ARRAY['c1', 'c1']", "ARRAY[1, 77]"),
+    "load_memberships": load(4, f"group_member_account {BY_UUID}", uuids(1, 2, 99999)),
     "load_passwords": load(2, f"{BY_ADDRESS} {BY_UUID}", "ARRAY['c2', 'c3', 'c9']",
                            "ARRAY['u200@d1.test', NULL, 'u1@d2.test']",
                            "ARRAY[NULL, md5('a1')::uuid, NULL]"),
@@ -145,6 +165,10 @@ CASES = {
     "update_accounts": case(2, "nothing", BY_UUID, *names("account", "uuid", uuids(1, 2)), table="account"),
     "update_contexts": case(2, "nothing", "context_pkey", *names("context", "name", "'{c1,c2}'"), table="context"),
     "update_domains": case(2, "nothing", BY_NAME, *names("domain", "name", "'{d1.test,d2.test}'"), table="domain"),
+    "update_group_members": case(2, "settled", "group_member_pkey", *members(1, 2), "ARRAY[true, true]",
+                                 table="group_member"),
+    "update_groups": case(2, "nothing", "mail_group_pkey", "ARRAY['c1', 'c1']", "ARRAY[1, 2]", "ARRAY['x', 'g2']",
+                          "ARRAY[2, 2]", "ARRAY[1, 1]", "ARRAY[now(), now()]", table="mail_group"),
 }  # fmt: skip
 
 

@@ -319,8 +319,9 @@ def test_atmail_accounts_has_the_columns_of_the_seed_in_order(site):
 
 def test_atmail_accounts_shows_an_account_as_the_seed_does(site):
     site.rows("INSERT INTO provd.mail_group VALUES ('main', 'staff', 17, 1, 1, now(), now())")
-    address = site.account(quota_bytes=1024 * 2**20, created_by="1", mail_group="staff",
-                           storage_node="1")
+    identity = str(uuid.uuid4())
+    address = site.account(uuid=identity, quota_bytes=1024 * 2**20, created_by="1", storage_node="1")
+    site.rows("INSERT INTO provd.group_member VALUES ('main', 17, %s, true, now())", (identity,))
     names = ('"createdByUserId"', "password", '"userStatus"', "forward", '"autoReply"', "quota",
              '"lastLogin"', '"autoReplyEnabled"', '"autoReplySubject"', '"mboxServer"',
              '"mboxType"', '"groupId"', '"firstName"', '"lastName"')
@@ -330,6 +331,26 @@ def test_atmail_accounts_shows_an_account_as_the_seed_does(site):
                       "", "")]
     (home,) = site.column("atmail_accounts", '"homeDir"', "username", address)
     assert home == userdb(site, address, "home")[0] + "/"
+
+
+def test_atmail_shows_the_own_group_else_the_first_one(site):
+    identity = str(uuid.uuid4())
+    address = site.account(uuid=identity)
+    shown = lambda: site.column("atmail_accounts", '"groupId"', "username", address)  # noqa: E731
+    assert shown() == [None]
+    site.rows("INSERT INTO provd.mail_group SELECT 'main', 'g' || n, n, 1, 1, now(), now()"
+              " FROM generate_series(31, 33) n")
+    site.rows("INSERT INTO provd.group_member SELECT 'main', n, %s, n = 33, now()"
+              " FROM generate_series(31, 33) n", (identity,))
+    assert shown() == [33]
+    members = site.rows("SELECT number, name, is_own FROM provd.group_members WHERE address = %s"
+                        " ORDER BY number", (address,))
+    assert members == [(31, "g31", False), (32, "g32", False), (33, "g33", True)]
+    site.rows("DELETE FROM provd.group_member WHERE number = 33 AND account_uuid = %s", (identity,))
+    assert shown() == [31]
+    site.rows("UPDATE provd.account SET tombstone = account_id, deleted_at = now() WHERE uuid = %s",
+              (identity,))
+    assert not site.rows("SELECT FROM provd.group_members WHERE address = %s", (address,))
 
 
 def test_atmail_api_accounts_shows_the_service_ids_of_the_seed(site):
@@ -419,7 +440,10 @@ LOOKUPS = {
         {"address": USER}, BY_ADDRESS),
     "atmail_accounts": (
         "SELECT * FROM provd.atmail_accounts WHERE username = %(address)s",
-        {"address": USER}, {"account_address_tombstone", "mail_group_pkey"}),
+        {"address": USER}, {"account_address_tombstone", "group_member_account"}),
+    "group_members, of a group": (
+        "SELECT * FROM provd.group_members WHERE context = 'large' AND number = 1", {},
+        {"mail_group_pkey", "group_member_pkey", "account_pkey"}),
     "atmail_api_accounts": (
         "SELECT * FROM provd.atmail_api_accounts WHERE \"Name\" = %(address)s",
         {"address": USER}, {"account_address_tombstone", "service_account_pkey"}),

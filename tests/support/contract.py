@@ -181,6 +181,10 @@ WRONG_ROWS = {
     "recoveries without an account": """
         SELECT r.account_uuid FROM provd.recovery r LEFT JOIN provd.account a ON a.uuid = r.account_uuid
         WHERE a.uuid IS NULL""",
+    "members of a group without an account, without a group, or of another context": """
+        SELECT m.number, m.account_uuid FROM provd.group_member m LEFT JOIN provd.account a ON a.uuid = m.account_uuid
+        LEFT JOIN provd.mail_group g ON g.context = m.context AND g.number = m.number
+        WHERE a.context IS DISTINCT FROM m.context OR g.number IS NULL""",
 }
 
 

@@ -24,7 +24,6 @@ static const struct column account_columns[] = {
     COL(last_name, COLUMN_TEXT, COLUMN_AUDITED),
     COL(department, COLUMN_TEXT, COLUMN_AUDITED),
     COL(telephone, COLUMN_TEXT, COLUMN_AUDITED),
-    COL(mail_group, COLUMN_TEXT, COLUMN_AUDITED),
     COL(quota_bytes, COLUMN_INT8, COLUMN_AUDITED),
     COL(quota_messages, COLUMN_INT8, COLUMN_AUDITED),
     COL(mailbox_type, COLUMN_TEXT, COLUMN_AUDITED | COLUMN_NOT_NULL,
@@ -53,6 +52,7 @@ static const struct column account_columns[] = {
     COL(provisioned, COLUMN_INT2, COLUMN_VIRTUAL | COLUMN_AUDITED),
     COL(recovery_question, COLUMN_TEXT, COLUMN_VIRTUAL | COLUMN_AUDITED),
     COL(recovery_answer, COLUMN_TEXT, COLUMN_VIRTUAL | COLUMN_AUDITED | COLUMN_SECRET),
+    COL(group_number, COLUMN_INT8, COLUMN_VIRTUAL | COLUMN_AUDITED),
     {.name = NULL},
 };
 

@@ -5,6 +5,8 @@
 #include "domain/column.h"
 #include "domain/value.h"
 
+struct member;
+
 /* A service account: atmail's mail, calendar or contacts. Belongs to its account's change record.
  */
 struct service {
@@ -40,7 +42,6 @@ struct account {
     struct text status_reason;
     struct text password;
     struct text first_name, last_name, department, telephone;
-    struct text mail_group;
     int64_t quota_bytes, quota_messages; /* null or 0: unlimited */
     struct text mailbox_type, storage_node;
     int64_t services; /* wanted set */
@@ -60,11 +61,13 @@ struct account {
     int64_t provisioned; /* set of the service accounts that exist */
     struct text recovery_question;
     struct text recovery_answer;
+    int64_t group_number; /* of its own group; known to rules that change it (account_shared.c) */
 
     /* Not columns. */
     struct account *next_of_address;        /* others that have or had this address */
     struct service *service[SERVICE_COUNT]; /* by bit; NULL or gone: absent */
     struct recovery *recovery;
+    struct member *memberships; /* all of them when keys_memberships has asked for these */
 };
 
 extern const struct noun account_noun, service_noun, recovery_noun;

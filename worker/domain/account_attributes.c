@@ -44,7 +44,8 @@ const struct field account_attribute_fields[] = {
     {.type = FIELD_END},
 };
 
-/* Which attribute goes into which column. `through` is the pointer to follow first. */
+/* Which attribute goes into which column; `group` goes into none (account_change_group). `through`
+ * is the pointer to follow first. */
 struct binding {
     const char *field;
     size_t through; /* SIZE_MAX: none */
@@ -63,22 +64,10 @@ struct binding {
     }
 
 static const struct binding bindings[] = {
-    DIRECT(first_name),
-    DIRECT(last_name),
-    DIRECT(department),
-    DIRECT(telephone),
-    {"group", SIZE_MAX, offsetof(struct account_attributes, group), "mail_group"},
-    DIRECT(quota_bytes),
-    DIRECT(quota_messages),
-    DIRECT(mailbox_type),
-    DIRECT(storage_node),
-    DIRECT(forward),
-    AUTOREPLY(subject),
-    AUTOREPLY(body),
-    AUTOREPLY(start),
-    AUTOREPLY(end),
-    AUTOREPLY(enabled),
-    DIRECT(comment),
+    DIRECT(first_name),  DIRECT(last_name),      DIRECT(department),   DIRECT(telephone),
+    DIRECT(quota_bytes), DIRECT(quota_messages), DIRECT(mailbox_type), DIRECT(storage_node),
+    DIRECT(forward),     AUTOREPLY(subject),     AUTOREPLY(body),      AUTOREPLY(start),
+    AUTOREPLY(end),      AUTOREPLY(enabled),     DIRECT(comment),
 };
 enum { BINDING_COUNT = sizeof bindings / sizeof *bindings };
 
@@ -160,7 +149,7 @@ struct text attributes_unknown(const struct texts *fields)
         size_t b = 0;
         while (b < BINDING_COUNT && !text_equal_z(fields->items[i], bindings[b].field))
             b++;
-        if (b == BINDING_COUNT)
+        if (b == BINDING_COUNT && !text_equal_z(fields->items[i], "group"))
             return fields->items[i].data ? fields->items[i] : TEXT("");
     }
     return TEXT_NULL;

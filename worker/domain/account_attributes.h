@@ -1,5 +1,6 @@
 /* The attributes of an account that CreateAccount gives and UpdateAccount may patch: one struct,
- * one table of fields, one table that binds fields to columns (rulings.md, 25 and 29). */
+ * one table of fields, one table that binds fields to columns (rulings.md, 25 and 29). Of these,
+ * `group` is no column: account_change_group (account_events.h) sees to it. */
 #ifndef PROVD_DOMAIN_ACCOUNT_ATTRIBUTES_H
 #define PROVD_DOMAIN_ACCOUNT_ATTRIBUTES_H
 

@@ -41,7 +41,10 @@ void update_account_touch(const struct event *event, struct keys *keys)
 {
     const struct update_account *update = event->payload;
     keys_ref(keys, &update->ref);
+    if (!fields_name(&update->fields, "group"))
+        return;
     keys_group(keys, event->context, update->attributes.group);
+    keys_memberships(keys);
 }
 
 bool update_account_check(struct event *event, const struct policy *policy, struct arena *arena)
@@ -89,8 +92,13 @@ enum outcome_status update_account_rule(struct plan *plan, const struct event *e
     patch(plan, update, &patched);
     if (account_exceeds(plan, account, &patched, outcome))
         return OUTCOME_REJECTED;
+    bool changes_group = fields_name(&update->fields, "group");
+    if (changes_group)
+        account_know_group(account);
     plan_edit(plan, &account->row);
     patch(plan, update, account);
+    if (changes_group)
+        account_change_group(plan, account, update->attributes.group);
     return OUTCOME_APPLIED;
 }
 

@@ -59,6 +59,8 @@ void create_account_touch(const struct event *event, struct keys *keys)
     keys_context(keys, event->context);
     keys_address(keys, create->address);
     keys_group(keys, event->context, create->attributes.group);
+    if (create->attributes.group.data)
+        keys_memberships(keys);
 }
 
 /* The domain of the address as it is or, where the context allows it, as it is made now. NULL after
@@ -86,11 +88,21 @@ static struct text also(struct plan *plan, struct text names, const char *name)
                      : text_from(name);
 }
 
+/* The group that is named must be the account's own. */
+static bool differs_in_group(struct plan *plan, struct text name, const struct account *account)
+{
+    const struct member *own = account_own_membership(account);
+    return name.data &&
+           !(own && own->number == working_set_group(plan->set, account->context, name)->number);
+}
+
 /* The address has a live account already: the same one, or another. */
 static enum outcome_status compare_with(struct plan *plan, const struct create_account *create,
                                         const struct account *account, struct outcome *outcome)
 {
     struct text names = attributes_differing(&create->attributes, account, plan->arena);
+    if (differs_in_group(plan, create->attributes.group, account))
+        names = also(plan, names, "group");
     if (create->service_mode != INT_NULL && create->service_mode != account->service_mode)
         names = also(plan, names, "service_mode");
     if (create->flags != INT_NULL && create->flags != account->flags)
@@ -168,6 +180,7 @@ enum outcome_status create_account_rule(struct plan *plan, const struct event *e
     if (usage_exceeds(plan, domain, NULL, account, outcome))
         return OUTCOME_REJECTED;
     working_set_add_account(plan->set, account);
+    account_change_group(plan, account, create->attributes.group);
     if (account->service_mode == SERVICE_EAGER)
         services_provision(plan, account, account->services);
     if (create->recovery)

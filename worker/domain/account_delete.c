@@ -20,6 +20,14 @@ const struct field restore_account_fields[] = {
     {.type = FIELD_END},
 };
 
+void delete_account_touch(const struct event *event, struct keys *keys)
+{
+    const struct delete_account *delete = event->payload;
+    keys_ref(keys, &delete->ref);
+    if (delete->mode == DELETE_PURGE)
+        keys_memberships(keys);
+}
+
 /* The deleted account that `ref` names in the event's context, or NULL. */
 static struct account *find_deleted(struct plan *plan, const struct ref *ref)
 {
@@ -38,6 +46,7 @@ static bool is_catch_all(struct plan *plan, const struct account *account)
 static enum outcome_status purge(struct plan *plan, struct account *account)
 {
     plan->action = CHANGE_PURGE;
+    account_know_group(account);
     account_remove_belongings(plan, account);
     plan_remove(plan, &account->row);
     return OUTCOME_APPLIED;

@@ -105,6 +105,7 @@ enum outcome_status set_password_rule(struct plan *plan, const struct event *eve
                                       struct outcome *outcome);
 enum outcome_status set_account_status_rule(struct plan *plan, const struct event *event,
                                             struct outcome *outcome);
+void delete_account_touch(const struct event *event, struct keys *keys);
 enum outcome_status delete_account_rule(struct plan *plan, const struct event *event,
                                         struct outcome *outcome);
 enum outcome_status restore_account_rule(struct plan *plan, const struct event *event,
@@ -147,6 +148,12 @@ bool ref_contradicts(struct plan *plan, const struct ref *ref, struct outcome *o
 void account_is_target(struct plan *plan, struct account *account, struct outcome *outcome);
 /* True (and says so) when a named group is not in the event's context. */
 bool group_is_missing(struct plan *plan, struct text group, struct outcome *outcome);
+/* What the account's column for the audit says of its own group; before it is edited. Wants
+ * keys_memberships. */
+void account_know_group(struct account *account);
+/* The named group, which is there, becomes the account's own, or null none; it leaves the one that
+ * was. The account must be edited already. */
+void account_change_group(struct plan *plan, struct account *account, struct text name);
 /* LIMIT_EXCEEDED (and true) when the domain does not allow the account to become as `after`, a
  * changed copy. */
 bool account_exceeds(struct plan *plan, const struct account *before, const struct account *after,
@@ -162,7 +169,7 @@ struct domain *scope_domain(struct plan *plan, struct text name, struct outcome 
 void services_provision(struct plan *plan, struct account *account, int64_t bits);
 /* Deletes the service accounts of `bits` for good. */
 void services_remove(struct plan *plan, struct account *account, int64_t bits);
-/* Deletes the account's services and recovery for good. */
+/* Deletes the account's services and recovery for good, and takes it out of its groups. */
 void account_remove_belongings(struct plan *plan, struct account *account);
 /* The password that prepare made or the event gave; null when the event has none. */
 struct text password_to_store(const struct event *event, const struct secret *secret);

@@ -1,5 +1,6 @@
 /* What the rules about accounts have in common. */
 #include "domain/account_events.h"
+#include "domain/group_events.h"
 #include "domain/password.h"
 #include "domain/plan.h"
 #include "domain/usage.h"
@@ -71,6 +72,24 @@ bool group_is_missing(struct plan *plan, struct text group, struct outcome *outc
     return true;
 }
 
+void account_know_group(struct account *account)
+{
+    const struct member *own = account_own_membership(account);
+    account->group_number = own ? own->number : INT_NULL;
+}
+
+void account_change_group(struct plan *plan, struct account *account, struct text name)
+{
+    struct group *group =
+        name.data ? working_set_group(plan->set, plan->event->context, name) : NULL;
+    struct member *own = account_own_membership(account);
+    if (own && !(group && group->number == own->number))
+        plan_remove(plan, &own->row);
+    if (group)
+        group_join(plan, group, account, true);
+    account->group_number = group ? group->number : INT_NULL;
+}
+
 bool account_exceeds(struct plan *plan, const struct account *before, const struct account *after,
                      struct outcome *outcome)
 {
@@ -117,6 +136,10 @@ void account_remove_belongings(struct plan *plan, struct account *account)
     services_remove(plan, account, SERVICES_ALL);
     if (account->recovery && !account->recovery->row.is_gone)
         plan_remove(plan, &account->recovery->row);
+    for (struct member *m = account->memberships; m; m = m->next_of_account) {
+        if (member_is_there(m))
+            plan_remove(plan, &m->row);
+    }
 }
 
 struct text password_to_store(const struct event *event, const struct secret *secret)

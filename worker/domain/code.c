@@ -64,7 +64,7 @@ static const struct code_row codes[CODE_COUNT] = {
     [CODE_CATCHALL_IN_USE] = {"CATCHALL_IN_USE", FAMILY_CONFLICT, false,
                               "The account is the catch-all of its domain."},
     [CODE_LIMIT_EXCEEDED] = {"LIMIT_EXCEEDED", FAMILY_CONFLICT, false,
-                             "A limit of the domain would be exceeded."},
+                             "A limit of the domain, or of the worker, would be exceeded."},
     [CODE_DOMAIN_NOT_EMPTY] = {"DOMAIN_NOT_EMPTY", FAMILY_CONFLICT, false,
                                "The domain still has accounts, and the event does not cascade."},
     [CODE_CONTEXT_NOT_EMPTY] = {"CONTEXT_NOT_EMPTY", FAMILY_CONFLICT, false,

@@ -13,8 +13,7 @@ const char *const protocol_names[] = {"POP3", "IMAP", "SMTP", "SIEVE", "WEBMAIL"
         .flags = COLUMN_AUDITED, __VA_ARGS__                                                       \
     }
 
-/* The orders are those of the lists in worker/sql/{load,update,copy}_{contexts,domains,groups}.sql.
- */
+/* The orders are those of the lists in worker/sql/{load,update,copy}_{contexts,domains}.sql. */
 static const struct column context_columns[] = {
     COL(context, name, COLUMN_TEXT, COLUMN_KEY | COLUMN_AUDITED),
     COL(context, domains_on_the_fly, COLUMN_BOOL, COLUMN_AUDITED | COLUMN_NOT_NULL),
@@ -81,29 +80,6 @@ const struct noun domain_noun = {
     .version_offset = offsetof(struct domain, version),
     .revision_offset = offsetof(struct domain, revision),
     .updated_at_offset = offsetof(struct domain, updated_at),
-};
-
-static const struct column group_columns[] = {
-    COL(group, context, COLUMN_TEXT, COLUMN_KEY),
-    COL(group, name, COLUMN_TEXT, COLUMN_KEY | COLUMN_AUDITED),
-    COL(group, number, COLUMN_INT8, COLUMN_FIXED | COLUMN_AUDITED),
-    COL(group, version, COLUMN_INT8, COLUMN_VERSION),
-    COL(group, revision, COLUMN_INT8, COLUMN_REVISION),
-    COL(group, created_at, COLUMN_TIME, COLUMN_FIXED),
-    COL(group, updated_at, COLUMN_TIME, 0),
-    {.name = NULL},
-};
-
-const struct noun group_noun = {
-    .table = "mail_group",
-    .size = sizeof(struct group),
-    .columns = group_columns,
-    .column_count = sizeof group_columns / sizeof *group_columns - 1,
-    .name_offset = offsetof(struct group, name),
-    .uuid_offset = SIZE_MAX,
-    .version_offset = offsetof(struct group, version),
-    .revision_offset = offsetof(struct group, revision),
-    .updated_at_offset = offsetof(struct group, updated_at),
 };
 
 bool domain_is_limited(const struct domain *domain)

@@ -1,4 +1,4 @@
-/* Domains, contexts and account groups: the rows. */
+/* Domains and contexts: the rows. */
 #ifndef PROVD_DOMAIN_DOMAIN_H
 #define PROVD_DOMAIN_DOMAIN_H
 
@@ -46,15 +46,7 @@ struct domain {
     int64_t overriding_bytes_unlimited, overriding_messages_unlimited; /* accounts without one */
 };
 
-struct group {
-    struct row row;
-    struct text context;
-    struct text name;
-    int64_t number;
-    int64_t version, revision, created_at, updated_at;
-};
-
-extern const struct noun context_noun, domain_noun, group_noun;
+extern const struct noun context_noun, domain_noun;
 
 bool domain_is_limited(const struct domain *domain);
 

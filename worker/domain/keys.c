@@ -27,6 +27,10 @@ void keys_init(struct keys *keys, struct arena *arena, size_t expected)
     set_init(&keys->addresses, arena, expected);
     set_init(&keys->uuids, arena, FEW);
     set_init(&keys->groups, arena, FEW);
+    set_init(&keys->groups_numbered, arena, FEW);
+    set_init(&keys->groups_whole, arena, FEW);
+    set_init(&keys->account_ids, arena, FEW);
+    keys->memberships = false;
 }
 
 void keys_context(struct keys *keys, struct text name)
@@ -74,6 +78,27 @@ void keys_group(struct keys *keys, struct text context, struct text name)
         set_add(&keys->groups, group_key(keys->arena, context, name));
 }
 
+void keys_group_numbered(struct keys *keys, struct text context, int64_t number)
+{
+    set_add(&keys->groups_numbered, group_number_key(keys->arena, context, number));
+}
+
+void keys_group_whole(struct keys *keys, struct text context, int64_t number)
+{
+    keys_group_numbered(keys, context, number);
+    set_add(&keys->groups_whole, group_number_key(keys->arena, context, number));
+}
+
+void keys_account_id(struct keys *keys, int64_t id)
+{
+    set_add(&keys->account_ids, text_copy(keys->arena, number_key(&id)));
+}
+
+void keys_memberships(struct keys *keys)
+{
+    keys->memberships = true;
+}
+
 static int compare_texts(const void *a, const void *b)
 {
     return text_compare(*(const struct text *)a, *(const struct text *)b);
@@ -103,6 +128,30 @@ struct text group_key(struct arena *arena, struct text context, struct text name
     if (name.len)
         memcpy(key + context.len + 1, name.data, name.len);
     return (struct text){key, context.len + 1 + name.len};
+}
+
+struct text group_number_key(struct arena *arena, struct text context, int64_t number)
+{
+    return group_key(arena, context, number_key(&number));
+}
+
+struct text group_key_context(struct text key, int64_t *ret_number)
+{
+    size_t split = key.len - sizeof *ret_number;
+    *ret_number = key_number(text_slice(key, split, SIZE_MAX));
+    return text_slice(key, 0, split - 1);
+}
+
+struct text number_key(const int64_t *number)
+{
+    return (struct text){(const char *)number, sizeof *number};
+}
+
+int64_t key_number(struct text key)
+{
+    int64_t number;
+    memcpy(&number, key.data, sizeof number);
+    return number;
 }
 
 struct text address_domain(struct text address)

@@ -8,7 +8,8 @@
 
 struct arena;
 
-/* A set of texts (uuids as their 16 bytes; groups as "context\0name"). */
+/* A set of texts (uuids as their 16 bytes, numbers as their 8; groups as "context\0name", or with
+ * the number's bytes). */
 struct key_set {
     struct map map;
 };
@@ -21,7 +22,11 @@ struct keys {
     struct key_set domains_locked;  /* changed: FOR UPDATE, and their accounts are counted */
     struct key_set addresses;
     struct key_set uuids;
-    struct key_set groups;
+    struct key_set groups;          /* relied on by name: FOR KEY SHARE */
+    struct key_set groups_numbered; /* the same by number */
+    struct key_set groups_whole;    /* with all their members; also in groups_numbered */
+    struct key_set account_ids;
+    bool memberships; /* the groups of the accounts */
 };
 
 void keys_init(struct keys *keys, struct arena *arena, size_t expected);
@@ -35,12 +40,22 @@ void keys_address(struct keys *keys, struct text address);
 void keys_uuid(struct keys *keys, const struct uuid *uuid);
 void keys_ref(struct keys *keys, const struct ref *ref);
 void keys_group(struct keys *keys, struct text context, struct text name);
+void keys_group_numbered(struct keys *keys, struct text context, int64_t number);
+void keys_group_whole(struct keys *keys, struct text context, int64_t number);
+void keys_account_id(struct keys *keys, int64_t id);
+/* Whatever groups the accounts of the batch are in. */
+void keys_memberships(struct keys *keys);
 
 /* The members in bytewise order, in the keys' arena. */
 struct texts key_set_sorted(const struct key_set *set, struct arena *arena);
 bool key_set_has(const struct key_set *set, struct text key);
 /* The key of a group, in the arena. */
 struct text group_key(struct arena *arena, struct text context, struct text name);
+struct text group_number_key(struct arena *arena, struct text context, int64_t number);
+/* And back: `ret_number` of such a key, and its context. */
+struct text group_key_context(struct text key, int64_t *ret_number);
+struct text number_key(const int64_t *number);
+int64_t key_number(struct text key);
 
 /* "example.org" of "bob@example.org"; null when there is no '@'. */
 struct text address_domain(struct text address);

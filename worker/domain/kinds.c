@@ -5,6 +5,7 @@
 
 #include "domain/account_events.h"
 #include "domain/domain_events.h"
+#include "domain/group_events.h"
 
 #define CODES(...) ((const enum code[]){__VA_ARGS__ __VA_OPT__(, ) CODE_NONE})
 /* What envelope and fields of any command can be refused for, and its actor. */
@@ -68,7 +69,7 @@ const struct kind kinds[] = {
         .payload_size = sizeof(struct delete_account),
         .fields = delete_account_fields,
         .right = RIGHT_MAILBOX,
-        .touch = ref_touch,
+        .touch = delete_account_touch,
         .target = ref_target,
         .rule = delete_account_rule,
         .codes = CODES(ACCOUNT_CODES, CODE_CATCHALL_IN_USE),
@@ -228,6 +229,30 @@ const struct kind kinds[] = {
         .rule = delete_domain_rule,
         .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_DOMAIN,
                        CODE_VERSION_MISMATCH, CODE_DOMAIN_NOT_EMPTY),
+    },
+    {
+        .name = "SetGroupMembers",
+        .doc = "Sets who is in a group of accounts, and its name; makes a group that is unknown.",
+        .payload_size = sizeof(struct set_group_members),
+        .fields = set_group_members_fields,
+        .right = RIGHT_SYSTEM,
+        .check = set_group_members_check,
+        .touch = set_group_members_touch,
+        .rule = set_group_members_rule,
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_CONTEXT, CODE_NO_SUCH_USER,
+                       CODE_VERSION_MISMATCH, CODE_ALREADY_EXISTS, CODE_LIMIT_EXCEEDED),
+    },
+    {
+        .name = "ChangeGroupMembers",
+        .doc = "Adds accounts to a group and takes accounts out of it; the others stay.",
+        .payload_size = sizeof(struct change_group_members),
+        .fields = change_group_members_fields,
+        .right = RIGHT_SYSTEM,
+        .check = change_group_members_check,
+        .touch = change_group_members_touch,
+        .rule = change_group_members_rule,
+        .codes = CODES(COMMON_CODES, CODE_INVALID_ADDRESS, CODE_NO_SUCH_CONTEXT, CODE_NO_SUCH_GROUP,
+                       CODE_NO_SUCH_USER, CODE_VERSION_MISMATCH),
     },
     {.name = NULL},
 };

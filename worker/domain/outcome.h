@@ -12,6 +12,7 @@
 
 struct account;
 struct change;
+struct member;
 struct service;
 
 /* The numbers are stored in the ledger: append only. */
@@ -70,6 +71,12 @@ struct outcome_items {
     int64_t total, applied, unchanged, rejected;
 };
 
+/* An account that came into a group, or went, by an event about the group. */
+struct outcome_member {
+    const struct member *member;
+    bool has_left;
+};
+
 struct fanout;
 
 struct outcome {
@@ -98,6 +105,8 @@ struct outcome {
     struct fanout
         *fanout; /* what the apply stage is to do to a whole domain (fanout.h); NULL: nothing */
     struct outcome_items items;
+    struct outcome_member *members; /* each gets a row in the change log (wire/members.h) */
+    size_t member_count;
 
     /* Filled in by the apply stage. */
     int64_t chain_seq; /* of the first change; INT_NULL: none */

@@ -348,6 +348,7 @@ void plan_run(struct plan *plan, const struct plan_input *input, size_t from, si
         if (input->events[i])
             plan_one(plan, input, i, &outcomes[i]);
     }
+    working_set_drop_orphans(plan->set);
 }
 
 static bool is_barrier(const struct plan_input *input, size_t i)

@@ -10,7 +10,6 @@ UPDATE provd.account t SET
     last_name = u.last_name,
     department = u.department,
     telephone = u.telephone,
-    mail_group = u.mail_group,
     quota_bytes = u.quota_bytes,
     quota_messages = u.quota_messages,
     mailbox_type = u.mailbox_type,
@@ -35,14 +34,13 @@ UPDATE provd.account t SET
     updated_at = u.updated_at
 FROM unnest(
     $1::uuid[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::text[], $9::text[], $10::text[], $11::int8[], $12::int8[], $13::text[], $14::text[],
-    $15::int2[], $16::text[], $17::int4[], $18::text[], $19::text[], $20::text[],
-    $21::timestamptz[], $22::timestamptz[], $23::bool[], $24::text[], $25::timestamptz[],
-    $26::text[], $27::text[], $28::timestamptz[], $29::timestamptz[], $30::int8[], $31::int8[],
-    $32::timestamptz[]
+    $8::text[], $9::text[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::int2[],
+    $15::text[], $16::int4[], $17::text[], $18::text[], $19::text[], $20::timestamptz[],
+    $21::timestamptz[], $22::bool[], $23::text[], $24::timestamptz[], $25::text[], $26::text[],
+    $27::timestamptz[], $28::timestamptz[], $29::int8[], $30::int8[], $31::timestamptz[]
 ) AS u (
     uuid, tombstone, status, status_reason, password, first_name, last_name, department,
-    telephone, mail_group, quota_bytes, quota_messages, mailbox_type, storage_node, services,
+    telephone, quota_bytes, quota_messages, mailbox_type, storage_node, services,
     service_mode, flags, forward, autoreply_subject, autoreply_body, autoreply_start,
     autoreply_end, autoreply_enabled, comment, last_login_at, last_login_ip,
     last_login_protocol, deleted_at, purge_at, version, revision, updated_at

@@ -13,6 +13,7 @@
 #include "wire/fanout.h"
 #include "wire/ledger.h"
 #include "wire/load.h"
+#include "wire/members.h"
 #include "wire/rows.h"
 
 const char apply_stale[] = "STALE";
@@ -28,24 +29,51 @@ enum {
         .name = #file, .sql = sql_##file                                                           \
     }
 const struct statement apply_statements[] = {
-    STATEMENT(lock_fences),          STATEMENT(advance_fences),
-    STATEMENT(note_published),       STATEMENT(load_fence),
-    STATEMENT(insert_fence),         STATEMENT(own_fence),
-    STATEMENT(fence_permissions),    STATEMENT(recall_events),
-    STATEMENT(recall_records),       STATEMENT(recall_changes),
-    STATEMENT(load_contexts),        STATEMENT(load_contexts_locked),
-    STATEMENT(load_domains),         STATEMENT(load_domains_locked),
-    STATEMENT(load_domains_limited), STATEMENT(load_domain_usage),
-    STATEMENT(load_groups),          STATEMENT(load_accounts),
-    STATEMENT(load_accounts_locked), STATEMENT(load_services),
-    STATEMENT(load_recoveries),      STATEMENT(load_passwords),
-    STATEMENT(update_contexts),      STATEMENT(update_domains),
-    STATEMENT(update_accounts),      STATEMENT(delete_contexts),
-    STATEMENT(delete_domains),       STATEMENT(delete_accounts),
-    STATEMENT(delete_services),      STATEMENT(delete_recoveries),
-    STATEMENT(draw_account_ids),     STATEMENT(draw_service_ids),
-    STATEMENT(fanout_delete),        STATEMENT(fanout_quota),
-    STATEMENT(fanout_flags),         {NULL, NULL},
+    STATEMENT(lock_fences),
+    STATEMENT(advance_fences),
+    STATEMENT(note_published),
+    STATEMENT(load_fence),
+    STATEMENT(insert_fence),
+    STATEMENT(own_fence),
+    STATEMENT(fence_permissions),
+    STATEMENT(recall_events),
+    STATEMENT(recall_records),
+    STATEMENT(recall_changes),
+    STATEMENT(load_contexts),
+    STATEMENT(load_contexts_locked),
+    STATEMENT(load_domains),
+    STATEMENT(load_domains_locked),
+    STATEMENT(load_domains_limited),
+    STATEMENT(load_domain_usage),
+    STATEMENT(load_groups),
+    STATEMENT(load_groups_numbered),
+    STATEMENT(load_group_members),
+    STATEMENT(load_memberships),
+    STATEMENT(hold_accounts),
+    STATEMENT(update_groups),
+    STATEMENT(update_group_members),
+    STATEMENT(delete_group_members),
+    STATEMENT(delete_memberships),
+    STATEMENT(delete_context_groups),
+    STATEMENT(load_accounts),
+    STATEMENT(load_accounts_locked),
+    STATEMENT(load_services),
+    STATEMENT(load_recoveries),
+    STATEMENT(load_passwords),
+    STATEMENT(update_contexts),
+    STATEMENT(update_domains),
+    STATEMENT(update_accounts),
+    STATEMENT(delete_contexts),
+    STATEMENT(delete_domains),
+    STATEMENT(delete_accounts),
+    STATEMENT(delete_services),
+    STATEMENT(delete_recoveries),
+    STATEMENT(draw_account_ids),
+    STATEMENT(draw_service_ids),
+    STATEMENT(fanout_delete),
+    STATEMENT(fanout_quota),
+    STATEMENT(fanout_flags),
+    {NULL, NULL},
 };
 
 /* --- connection ---------------------------------------------------------------------------------
@@ -135,6 +163,25 @@ static enum status check_stale(struct transaction *t, size_t from, size_t to)
     return STATUS_OK;
 }
 
+static bool is_about_many(const struct outcome *outcome)
+{
+    return outcome->fanout || outcome->member_count;
+}
+
+/* What one event does to many accounts, and its rows in the change log. */
+static enum status reach_many(struct transaction *t, size_t i)
+{
+    const struct output_source source = output_source_of(t, i);
+    const struct event *event = t->batch->events[i];
+    struct outcome *outcome = &t->batch->outcomes[i];
+    struct fence_state *fence = &t->fences[t->batch->records[i].source];
+    if (!outcome->fanout)
+        return members_log(t->pg, t->maker, &source, event, outcome, fence, t->arena, t->err);
+    t->apply->slow_at = i;
+    return fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source, event, outcome, fence,
+                      t->arena, t->err);
+}
+
 static enum status finish_segment(struct transaction *t, size_t from, size_t to)
 {
     enum status status = check_stale(t, from, to);
@@ -143,13 +190,8 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
     if (status == STATUS_OK)
         status = store_rows(t->pg, &t->set, t->err);
     for (size_t i = from; i < to && status == STATUS_OK; i++) {
-        if (t->batch->events[i] && t->batch->outcomes[i].fanout) {
-            const struct output_source source = output_source_of(t, i);
-            status = fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source,
-                                t->batch->events[i], &t->batch->outcomes[i],
-                                &t->fences[t->batch->records[i].source], t->arena, t->err);
-            t->apply->slow_at = i;
-        }
+        if (t->batch->events[i] && is_about_many(&t->batch->outcomes[i]))
+            status = reach_many(t, i);
         if (status == STATUS_OK)
             status = output_make(t, i);
     }

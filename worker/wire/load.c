@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "wire/load_groups.h"
 #include "wire/postgres.h"
 #include "wire/rows.h"
 
 /* Kept from batch to batch. A lane has one thread. */
-static struct array arrays[2];
+static struct array arrays[3];
 
 static void take_context(void *set, void *row)
 {
@@ -19,11 +20,6 @@ static void take_domain(void *set, void *row)
     struct domain *domain = row;
     domain->live_accounts = INT_NULL;
     working_set_add_domain(set, domain);
-}
-
-static void take_group(void *set, void *row)
-{
-    working_set_add_group(set, row);
 }
 
 static void take_account(void *set, void *row)
@@ -115,23 +111,6 @@ static enum status read_named(struct postgres *pg, const struct key_set *locked,
     return status;
 }
 
-static enum status send_groups(struct postgres *pg, const struct keys *keys, struct error *err)
-{
-    if (keys->groups.map.count == 0)
-        return STATUS_OK;
-    struct texts sorted = key_set_sorted(&keys->groups, keys->arena);
-    array_begin(&arrays[0], ARRAY_TEXT);
-    array_begin(&arrays[1], ARRAY_TEXT);
-    for (size_t i = 0; i < sorted.count; i++) {
-        struct text key = sorted.items[i];
-        size_t split = text_find(key, '\0');
-        array_add_text(&arrays[0], text_slice(key, 0, split));
-        array_add_text(&arrays[1], text_slice(key, split + 1, SIZE_MAX));
-    }
-    struct param params[] = {array_param(&arrays[0]), array_param(&arrays[1])};
-    return postgres_send(pg, "load_groups", params, 2, err);
-}
-
 static struct uuid key_uuid(struct text key)
 {
     struct uuid uuid;
@@ -141,7 +120,7 @@ static struct uuid key_uuid(struct text key)
 
 static bool wants_accounts(const struct keys *keys)
 {
-    return keys->addresses.map.count || keys->uuids.map.count;
+    return keys->addresses.map.count || keys->uuids.map.count || keys->account_ids.map.count;
 }
 
 static enum status send_accounts(struct postgres *pg, const struct keys *keys, bool is_locked,
@@ -151,16 +130,21 @@ static enum status send_accounts(struct postgres *pg, const struct keys *keys, b
         return STATUS_OK;
     struct texts addresses = key_set_sorted(&keys->addresses, keys->arena);
     struct texts uuids = key_set_sorted(&keys->uuids, keys->arena);
+    struct texts ids = key_set_sorted(&keys->account_ids, keys->arena);
     array_begin(&arrays[0], ARRAY_TEXT);
     array_begin(&arrays[1], ARRAY_UUID);
+    array_begin(&arrays[2], ARRAY_INT8);
     for (size_t i = 0; i < addresses.count; i++)
         array_add_text(&arrays[0], addresses.items[i]);
     for (size_t i = 0; i < uuids.count; i++) {
         struct uuid uuid = key_uuid(uuids.items[i]);
         array_add_uuid(&arrays[1], &uuid);
     }
-    struct param params[] = {array_param(&arrays[0]), array_param(&arrays[1])};
-    return postgres_send(pg, is_locked ? "load_accounts_locked" : "load_accounts", params, 2, err);
+    for (size_t i = 0; i < ids.count; i++)
+        array_add_int(&arrays[2], key_number(ids.items[i]));
+    struct param params[] = {array_param(&arrays[0]), array_param(&arrays[1]),
+                             array_param(&arrays[2])};
+    return postgres_send(pg, is_locked ? "load_accounts_locked" : "load_accounts", params, 3, err);
 }
 
 enum status load_send(struct postgres *pg, const struct keys *keys, bool is_locked,
@@ -172,7 +156,7 @@ enum status load_send(struct postgres *pg, const struct keys *keys, bool is_lock
         status = send_named(pg, &keys->domains_locked, "load_domains_locked", &keys->domains,
                             "load_domains", keys->arena, err);
     if (status == STATUS_OK)
-        status = send_groups(pg, keys, err);
+        status = load_groups_send(pg, keys, err);
     if (status == STATUS_OK)
         status = send_accounts(pg, keys, is_locked, err);
     return status;
@@ -186,10 +170,12 @@ static enum status read_first(struct postgres *pg, const struct keys *keys, stru
     if (status == STATUS_OK)
         status = read_named(pg, &keys->domains_locked, &keys->domains, &domain_noun, take_domain,
                             set, err);
-    if (status == STATUS_OK && keys->groups.map.count)
-        status = rows_read(pg, &group_noun, set->arena, take_group, set, err);
+    if (status == STATUS_OK)
+        status = load_groups_read(pg, keys, set, err);
     if (status == STATUS_OK && wants_accounts(keys))
         status = rows_read(pg, &account_noun, set->arena, take_account, set, err);
+    if (status == STATUS_OK && keys->account_ids.map.count)
+        working_set_number_accounts(set);
     return status;
 }
 
@@ -269,7 +255,7 @@ static enum status load_second(struct postgres *pg, const struct keys *keys,
     struct texts domains = domains_of_accounts(set);
     bool has_accounts = set->account_rows.count > 0;
     bool counts = keys->domains_locked.map.count > 0;
-    if (!has_accounts && !counts)
+    if (!has_accounts && !counts && !load_members_wanted(keys, set))
         return STATUS_OK;
     enum status status = STATUS_OK;
     if (has_accounts)
@@ -279,6 +265,8 @@ static enum status load_second(struct postgres *pg, const struct keys *keys,
     if (status == STATUS_OK && counts)
         status = send_texts(pg, "load_domain_usage",
                             key_set_sorted(&keys->domains_locked, keys->arena), err);
+    if (status == STATUS_OK)
+        status = load_members_send(pg, keys, set, err);
     if (status == STATUS_OK)
         status = postgres_sync(pg, err);
     if (status == STATUS_OK && has_accounts)
@@ -290,6 +278,8 @@ static enum status load_second(struct postgres *pg, const struct keys *keys,
     expect_usage(keys, set);
     if (status == STATUS_OK && counts)
         status = read_usage(pg, set, err);
+    if (status == STATUS_OK)
+        status = load_members_read(pg, keys, set, err);
     return status == STATUS_OK ? postgres_drain(pg, err) : status;
 }
 

@@ -14,7 +14,7 @@ struct postgres;
 enum status load_send(struct postgres *pg, const struct keys *keys, bool is_locked,
                       struct error *err);
 /* Reads the answers into `set`, and then loads what these ask for: services and recovery of the
- * accounts, their domains, the counts of limited and locked domains. */
+ * accounts, members of groups, their domains, the counts of limited and locked domains. */
 enum status load_read(struct postgres *pg, const struct keys *keys, struct working_set *set,
                       struct error *err);
 

@@ -30,10 +30,11 @@ enum status rows_copy(struct postgres *pg, const struct noun *noun, const struct
                       struct arena *arena, struct error *err);
 /* Sends the UPDATE and DELETE of the noun, where there is something to do; the number of requests
  * sent is added to *requests. `expected` gets the rows each must affect, request by request. */
+enum { ROWS_ANY = -1 };
 struct rows_requests {
     struct rows_request {
         const char *statement;
-        int64_t expected_rows;
+        int64_t expected_rows; /* ROWS_ANY: as many as there are */
     } items[16];
     int count;
 };

@@ -1,6 +1,7 @@
 #include "wire/store.h"
 
 #include "base/arena.h"
+#include "domain/account.h"
 #include "wire/postgres.h"
 #include "wire/rows.h"
 
@@ -119,9 +120,11 @@ struct writing {
 static const struct writing writings[] = {
     {&context_noun, ROWS(context_rows), "delete_contexts", "update_contexts"},
     {&domain_noun, ROWS(domain_rows), "delete_domains", "update_domains"},
+    {&group_noun, ROWS(group_rows), NULL, "update_groups"},
     {&account_noun, ROWS(account_rows), "delete_accounts", "update_accounts"},
     {&service_noun, ROWS(service_rows), "delete_services", NULL},
     {&recovery_noun, ROWS(recovery_rows), "delete_recoveries", NULL},
+    {&member_noun, ROWS(member_rows), "delete_group_members", "update_group_members"},
 };
 enum { WRITING_COUNT = sizeof writings / sizeof *writings };
 
@@ -130,14 +133,86 @@ static struct rows *rows_of(const struct writing *writing, struct working_set *s
     return (struct rows *)((char *)set + writing->rows_offset);
 }
 
-/* Domains refer to contexts: domains go before contexts go, contexts come before domains come. */
+/* One that is to go, with its first key. */
+static bool add_deleted(struct array *keys, const struct row *row)
+{
+    if (row_write_of(row) != ROW_DELETE)
+        return false;
+    if (row->noun == &context_noun)
+        array_add_text(keys, ((const struct context *)row)->name);
+    else
+        array_add_uuid(keys, &((const struct account *)row)->uuid);
+    return true;
+}
+
+/* What belongs to deleted rows and may not have been loaded. */
+static enum status send_trailing(struct postgres *pg, const char *statement, enum array_type type,
+                                 const struct rows *rows, struct rows_requests *requests,
+                                 struct error *err)
+{
+    static struct array keys; /* kept from batch to batch */
+    bool has_any = false;
+    array_begin(&keys, type);
+    for (size_t i = 0; i < rows->count; i++)
+        has_any |= add_deleted(&keys, rows->items[i]);
+    if (!has_any)
+        return STATUS_OK;
+    struct param param = array_param(&keys);
+    enum status status = postgres_send(pg, statement, &param, 1, err);
+    if (status == STATUS_OK)
+        requests->items[requests->count++] = (struct rows_request){statement, ROWS_ANY};
+    return status;
+}
+
+/* Domains and groups refer to contexts: they go before contexts go, contexts come before them. An
+ * account that was purged can be put into no group any more, and leaves those that it came into
+ * since it was loaded. */
 static enum status send_deletes(struct postgres *pg, struct working_set *set,
                                 struct rows_requests *requests, struct error *err)
 {
     enum status status = STATUS_OK;
-    for (int i = WRITING_COUNT - 1; i >= 0 && status == STATUS_OK; i--)
-        status = rows_send_delete(pg, writings[i].delete_statement, writings[i].noun,
-                                  rows_of(&writings[i], set), set->arena, requests, err);
+    for (int i = WRITING_COUNT - 1; i >= 0 && status == STATUS_OK; i--) {
+        const struct writing *writing = &writings[i];
+        if (writing->noun == &context_noun)
+            status = send_trailing(pg, "delete_context_groups", ARRAY_TEXT, &set->context_rows,
+                                   requests, err);
+        if (status == STATUS_OK && writing->delete_statement)
+            status = rows_send_delete(pg, writing->delete_statement, writing->noun,
+                                      rows_of(writing, set), set->arena, requests, err);
+        if (status == STATUS_OK && writing->noun == &account_noun)
+            status = send_trailing(pg, "delete_memberships", ARRAY_UUID, &set->account_rows,
+                                   requests, err);
+    }
+    return status;
+}
+
+/* Accounts that come into a group by an event about the group are not written themselves: they are
+ * held, so that none is purged meanwhile. */
+static enum status send_hold(struct postgres *pg, struct working_set *set,
+                             struct rows_requests *requests, struct error *err)
+{
+    static struct array uuids; /* kept from batch to batch */
+    struct map held;
+    map_init(&held, set->arena, 16);
+    for (size_t i = 0; i < set->member_rows.count; i++) {
+        const struct member *member = (const struct member *)set->member_rows.items[i];
+        const struct account *account = working_set_uuid(set, &member->account_uuid);
+        if (row_write_of(&member->row) == ROW_INSERT && account && !account->row.is_new)
+            map_put(&held,
+                    (struct text){(const char *)member->account_uuid.bytes,
+                                  sizeof member->account_uuid.bytes},
+                    set);
+    }
+    if (held.count == 0)
+        return STATUS_OK;
+    array_begin(&uuids, ARRAY_UUID);
+    for (size_t i = 0; i < held.count; i++)
+        array_add_uuid(&uuids, (const struct uuid *)(const void *)held.entries[i].key.data);
+    struct param param = array_param(&uuids);
+    enum status status = postgres_send(pg, "hold_accounts", &param, 1, err);
+    if (status == STATUS_OK)
+        requests->items[requests->count++] =
+            (struct rows_request){"hold_accounts", (int64_t)held.count};
     return status;
 }
 
@@ -161,6 +236,7 @@ static enum status copy_new(struct postgres *pg, struct working_set *set, struct
         const struct rows *rows;
     } news[] = {
         {&context_noun, &set->context_rows},   {&domain_noun, &set->domain_rows},
+        {&group_noun, &set->group_rows},       {&member_noun, &set->member_rows},
         {&recovery_noun, &set->recovery_rows}, {&service_noun, &set->service_rows},
         {&account_noun, &set->account_rows},
     };
@@ -173,7 +249,9 @@ static enum status copy_new(struct postgres *pg, struct working_set *set, struct
 enum status store_rows(struct postgres *pg, struct working_set *set, struct error *err)
 {
     struct rows_requests requests = {.count = 0};
-    enum status status = send_deletes(pg, set, &requests, err);
+    enum status status = send_hold(pg, set, &requests, err);
+    if (status == STATUS_OK)
+        status = send_deletes(pg, set, &requests, err);
     if (status == STATUS_OK)
         status = send_updates(pg, set, &requests, err);
     if (status == STATUS_OK && requests.count) {
