@@ -213,6 +213,24 @@ def test_a_member_that_is_purged_meanwhile_is_in_no_group(world, people):
     world.database.rows("DELETE FROM provd.service_account WHERE account_uuid = %s", people[ann]["account_uuid"])
 
 
+def test_an_account_that_comes_into_a_group_while_it_is_purged_leaves_it_again(world, people):
+    """The other way round: the purge has loaded it before, and waits until the other worker has committed."""
+    _, bob, _ = people
+    uuid = people[bob]["account_uuid"]
+    world.ask([set_members(62, name="late")])
+    with contextlib.closing(world.database.connect()) as connection, connection.cursor() as rival:
+        rival.execute("SELECT FROM provd.account WHERE uuid = %s FOR KEY SHARE", (uuid,))
+        rival.execute("INSERT INTO provd.group_member VALUES (%s, 62, %s, false, now())", (CONTEXT, uuid))
+        sources = world.send([make_event("DeleteAccount", {"ref": {"address": bob}, "mode": "PURGE"})])
+        waiting = ("SELECT query FROM pg_stat_activity WHERE datname = current_database() AND usename = 'provd'"
+                   " AND wait_event_type = 'Lock'")  # fmt: skip
+        wait_until(lambda: world.database.rows(waiting), what="the lane waits for the account")
+        connection.commit()
+    (result,) = world.answers(sources)
+    assert result["status"] == "APPLIED"
+    assert not world.database.rows("SELECT FROM provd.group_member WHERE account_uuid = %s", uuid)
+
+
 def test_lanes_that_meet_at_a_group_agree(world):
     """Group events belong on one partition; whoever sends them on several still gets whole groups."""
     people = [world.name() for _ in range(40)]
