@@ -4,6 +4,8 @@
 
 MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 FETCH_TRIES=3
+FETCH_LIMIT_S=600
+FETCH_PAUSE_S=5
 
 cache_dir()
 {
@@ -31,7 +33,8 @@ artifact_fetch()
                 rm -rf "$part"
                 die "$name could not be fetched"
             }
-            warn "trying again"
+            warn "trying again in $FETCH_PAUSE_S s"
+            sleep "$FETCH_PAUSE_S"
         done
         chmod 755 "$part"
         mv "$part" "$target"
@@ -42,7 +45,8 @@ artifact_fetch()
 maven()
 {
     local log=$STACK_DIR/fetch.log
-    mvn -B -q -Dstyle.color=never --strict-checksums "$@" >"$log" 2>&1 && return
+    timeout "$FETCH_LIMIT_S" mvn -B -q -Dstyle.color=never --strict-checksums "$@" >"$log" 2>&1 &&
+        return
     warn "Maven failed ($log):"
     grep -m 1 ERROR "$log" | cut -c "1-$LAST_LINE_WIDTH" >&2
     return 1
