@@ -24,9 +24,9 @@ void process_set_name(const char *name);
 void process_close_inherited(void);
 /* Asks for SIGTERM when the parent dies, however it dies. False when it is dead already. */
 bool process_follow_parent(pid_t parent);
-/* Keeps malloc from a heap of its own for each of librdkafka's threads: before the first of them. What
- * one thread takes another gives back here, and its heap would go cold. MALLOC_ARENA_MAX in the
- * environment is an operator's choice and stands. */
+/* Keeps malloc from a heap of its own for each of librdkafka's threads: before the first of them.
+ * What one thread takes another gives back here, and its heap would go cold. MALLOC_ARENA_MAX in
+ * the environment is an operator's choice and stands. */
 void process_share_heaps(void);
 /* When memory runs out the kernel is to take a lane, which is restarted, and not the parent. */
 void process_offer_to_oom_killer(void);
