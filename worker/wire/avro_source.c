@@ -217,19 +217,25 @@ void record_writer_close(struct record_writer *w)
 
 static void write_node(const struct source_node *node, const char *place, struct buffer *out);
 
-/* Zigzag: small numbers of either sign become short. */
-static void write_long(struct buffer *out, int64_t value)
-{
-    enum { LONG_BYTES_MAX = 10 };
-    uint64_t left = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-    char *place = buffer_reserve(out, LONG_BYTES_MAX), *at = place;
+enum { LONG_BYTES_MAX = 10 };
 
-    if (place == NULL)
-        return;
+/* Zigzag: small numbers of either sign become short. Returns where it ends. */
+static char *put_long(char *at, int64_t value)
+{
+    uint64_t left = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+
     for (; left > 0x7f; left >>= 7)
         *at++ = (char)(left | 0x80);
     *at++ = (char)left;
-    out->len += (size_t)(at - place);
+    return at;
+}
+
+static void write_long(struct buffer *out, int64_t value)
+{
+    char *at = buffer_reserve(out, LONG_BYTES_MAX);
+
+    if (at != NULL)
+        out->len = (size_t)(put_long(at, value) - out->data);
 }
 
 static int64_t int_at(const char *place)
@@ -266,8 +272,14 @@ static bool is_null(const struct slot *slot, const char *place)
 
 static void write_text(struct buffer *out, struct text text)
 {
-    write_long(out, (int64_t)text.len);
-    buffer_put_text(out, text);
+    char *at = buffer_reserve(out, LONG_BYTES_MAX + text.len);
+
+    if (at == NULL)
+        return;
+    at = put_long(at, (int64_t)text.len);
+    if (text.len > 0)
+        memcpy(at, text.data, text.len);
+    out->len = (size_t)(at + text.len - out->data);
 }
 
 static void write_int(const struct source_node *node, int64_t value, struct buffer *out)
