@@ -1,4 +1,4 @@
-/* `provctl account show`: row, services, last changes and results of an account. */
+/* `provctl account show`: row, services, groups, last changes and results of an account. */
 #include "account.h"
 
 #include <string.h>
@@ -37,6 +37,12 @@ static const char sql_services[] =
     "service,"
     "        service_id AS id, active, created_at"
     "    FROM provd.service_account WHERE account_uuid = $1 ORDER BY service_account.service) t";
+
+static const char sql_groups[] =
+    "SELECT to_json(t)::text FROM ("
+    "    SELECT m.number, g.name, m.is_own AS own"
+    "    FROM provd.group_member m JOIN provd.mail_group g USING (context, number)"
+    "    WHERE m.account_uuid = $1 ORDER BY m.number) t";
 
 static const char sql_changes[] = "SELECT body, hash FROM provd.change_log WHERE object_id = $1"
                                   " ORDER BY changed_at DESC, seq DESC LIMIT $2::int8";
@@ -118,10 +124,13 @@ static enum status load_story(struct story *story, json_t *document, struct erro
     struct param params[] = {param_uuid(&story->uuid),
                              param_int8(story->invocation->arena, story->last)};
     json_t *services = NULL;
+    json_t *groups = NULL;
     json_t *changes = NULL;
     json_t *results = NULL;
     enum status status = database_rows(story->pg, sql_services, params, 1, &services, err);
 
+    if (status == STATUS_OK)
+        status = database_rows(story->pg, sql_groups, params, 1, &groups, err);
     if (status == STATUS_OK)
         status = story_changes(story->pg, story->shelf, sql_changes, params, 2, &changes, err);
     if (status == STATUS_OK)
@@ -130,6 +139,7 @@ static enum status load_story(struct story *story, json_t *document, struct erro
     if (status == STATUS_OK)
         add_published(story, text_from(json_member_z(account, "address")), results);
     json_object_set_new(document, "services", services);
+    json_object_set_new(document, "groups", groups);
     json_object_set_new(document, "changes", changes);
     json_object_set_new(document, "results", results);
     return status;

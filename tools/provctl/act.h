@@ -1,5 +1,5 @@
 /* One event, sent and waited for, and its result in the words and with the exit code of the old
- * vpopmail tool: what all commands of `account` and `domain` that change something do. */
+ * vpopmail tool: what all commands of `account`, `domain` and `group` that change something do. */
 #ifndef PROVCTL_ACT_H
 #define PROVCTL_ACT_H
 
@@ -17,8 +17,8 @@
         "dry-run", 0, NULL, "only say what would be done", false, false                            \
     }
 
-/* What the event is about, and so which of the old tools speaks. */
-enum act_about { ACT_ACCOUNT, ACT_DOMAIN };
+/* What the event is about, and so which of the old tools speaks; of groups none did. */
+enum act_about { ACT_ACCOUNT, ACT_DOMAIN, ACT_GROUP };
 
 /* Sends {kind: payload} (taken over) about `name`, an address or a domain; waits; prints.
  * `password` is shown when the event was applied (NULL: none was made). Exit code. */

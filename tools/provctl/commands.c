@@ -8,6 +8,7 @@ const struct command_group command_groups[] = {
     {"events", "Sending events, and reading what comes out.", events_commands},
     {"account", "Accounts.", account_commands},
     {"domain", "Domains.", domain_commands},
+    {"group", "Groups of accounts.", group_commands},
     {"ledger", "What became of an event.", ledger_commands},
     {"fence", "Where the worker stands in each partition, and the way on after a halt.",
      fence_commands},

@@ -11,6 +11,7 @@ extern const struct command check_commands[];   /* check.c */
 extern const struct command events_commands[];  /* events.c */
 extern const struct command account_commands[]; /* account.c */
 extern const struct command domain_commands[];  /* domain.c */
+extern const struct command group_commands[];   /* group.c */
 extern const struct command ledger_commands[];  /* ledger.c */
 extern const struct command fence_commands[];   /* fence.c */
 extern const struct command audit_commands[];   /* audit.c */
