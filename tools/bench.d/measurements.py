@@ -151,8 +151,8 @@ def fill(database, accounts, ledger):
         """
         INSERT INTO provd.account (uuid, account_id, address, domain, context, status, password, first_name, last_name,
             quota_bytes, quota_messages, services, service_mode, version, revision, created_at, updated_at)
-        SELECT gen_random_uuid(), 1000000000 + n, 'old' || n || '@d' || n % 10 || '.example.org',
-            'd' || n % 10 || '.example.org', 'acme', 'ACTIVE', repeat('h', 110), 'Bob', 'Miller', 1 << 30, 100000, 7,
+        SELECT gen_random_uuid(), 1000000000 + n, 'old' || n || '@d' || n %% 10 || '.example.org',
+            'd' || n %% 10 || '.example.org', 'acme', 'ACTIVE', repeat('h', 110), 'Bob', 'Miller', 1 << 30, 100000, 7,
             'EAGER', 1, 1, now(), now()
         FROM generate_series(1, %s) n""",
         accounts,
