@@ -92,7 +92,7 @@ if(PROVD_FUZZ)
             set(kept)
         endif()
         add_test(NAME fuzz/${name}
-                 COMMAND ${name} -max_total_time=${fuzz_seconds} -timeout=10 -rss_limit_mb=2048
+                 COMMAND ${name} -max_total_time=${fuzz_seconds} -timeout=30 -rss_limit_mb=2048
                          -print_final_stats=1 ${CMAKE_BINARY_DIR}/corpus/${name} ${kept})
         set_tests_properties(fuzz/${name} PROPERTIES
             LABELS fuzz TIMEOUT ${fuzz_timeout} ENVIRONMENT "${test_environment}")

@@ -170,7 +170,7 @@ class Worker:
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
             return [int(pid) for pid in children.read_text(encoding="ascii").split()]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return []
 
     def wait_lanes(self, count=1, not_among=()):

@@ -141,5 +141,5 @@ def processes(worker):
         for name in ("cmdline", "environ", "comm"):
             try:
                 yield f"/proc/{pid}/{name}", pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 break  # a lane that has just ended
