@@ -6,6 +6,8 @@ import pytest
 from support.provctl import PROVCTL, Provctl
 from support.world import World
 
+LONG = "90s"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def binary_exists():
@@ -57,11 +59,19 @@ def worker_world(stack, keys):
         world.close()
 
 
+class Patient(Provctl):
+    """Waits longer for results than people do: where everything is slow, a worker that was away for a while is back later."""
+
+    def __call__(self, *arguments, **more):
+        acts = arguments[0] in ("account", "domain") and arguments[1] != "show"
+        return super().__call__(*arguments, *(["--wait", LONG] if acts and "--wait" not in arguments else []), **more)
+
+
 @pytest.fixture(scope="module")
 def run(worker_world):
     """provctl for this world; context acme and domain example.org are there."""
     settings = {path: value for path, value in worker_world.settings.items() if path.startswith("kafka.")}
-    provctl = Provctl({**settings, "database.url": worker_world.database.url_as("provctl"), "hashing.memory": "8MiB"})
-    provctl("events", "send", "--wait", stdin='{"payload": {"CreateContext": {"name": "acme"}}}')
+    provctl = Patient({**settings, "database.url": worker_world.database.url_as("provctl"), "hashing.memory": "8MiB"})
+    provctl("events", "send", f"--wait={LONG}", stdin='{"payload": {"CreateContext": {"name": "acme"}}}')
     provctl("domain", "add", "example.org", "--context", "acme")
     return provctl

@@ -13,6 +13,7 @@ from support.provctl import PROVCTL
 from support.waiting import wait_until
 
 DATA, USAGE, NO_INPUT, TEMPORARY = 65, 64, 66, 75
+LONG = "90s"
 HASH = "{SHA512-CRYPT}$6$rounds=5000$salt$abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -142,7 +143,7 @@ def test_a_second_ctrl_c_ends_at_once(run, domain, write, worker_world):
         assert started.wait(20) == -signal.SIGINT
     finally:
         worker_world.worker.thaw()
-    (row,) = table(add(run, path, "-o", "csv", "--wait", "60s"))
+    (row,) = table(add(run, path, "-o", "csv", "--wait", LONG))
     assert row["status"] == "DUPLICATE" and live(run, domain) == 1
 
 
@@ -176,7 +177,7 @@ def test_a_worker_that_is_away_leaves_rows_without_a_result(run, domain, write, 
         assert "1 without a result yet" in ran.err
     finally:
         worker_world.worker.thaw()
-    (row,) = table(add(run, path, "-o", "csv", "--wait", "60s"))
+    (row,) = table(add(run, path, "-o", "csv", "--wait", LONG))
     assert row["status"] == "DUPLICATE" and live(run, domain) == 1
 
 

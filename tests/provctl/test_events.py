@@ -152,7 +152,7 @@ def test_brokers_that_are_away_are_named(provctl):
 def test_wait_prints_the_result_of_this_event(provctl, answering):
     answering(lambda event, message: [result_of(event, message, account_uuid=str(uuid.uuid4()), account_id=7)])
     event = account()
-    (result,) = provctl("events", "send", "--wait", "-o", "json", stdin=json.dumps(event)).json
+    (result,) = provctl("events", "send", "--wait=90s", "-o", "json", stdin=json.dumps(event)).json
     assert result["event_id"] == event["event_id"] and result["status"] == "APPLIED" and result["account_id"] == 7
 
 
@@ -167,7 +167,7 @@ def test_results_of_others_and_of_earlier_events_are_passed_over(provctl, answer
         return [b"\xc3\x01garbage", elsewhere, result_of(seen, message, "DUPLICATE")]
 
     answering(reply)
-    (result,) = provctl("events", "send", "--wait", "-o", "json", stdin=json.dumps(event)).json
+    (result,) = provctl("events", "send", "--wait=90s", "-o", "json", stdin=json.dumps(event)).json
     assert result["status"] == "DUPLICATE" and result["source"]["topic"] == topics.events
 
 
@@ -176,7 +176,7 @@ def test_results_of_others_and_of_earlier_events_are_passed_over(provctl, answer
 )
 def test_exit_code_says_what_became_of_it(provctl, answering, status, code):
     answering(lambda event, message: [result_of(event, message, status)])
-    assert status in provctl("events", "send", "--wait", stdin=json.dumps(account()), code=code).out
+    assert status in provctl("events", "send", "--wait=90s", stdin=json.dumps(account()), code=code).out
 
 
 def test_a_provisional_result_is_not_the_answer(provctl, answering):
@@ -185,7 +185,7 @@ def test_a_provisional_result_is_not_the_answer(provctl, answering):
         return [parked, result_of(event, message, index=1)]
 
     answering(reply)
-    ran = provctl("events", "send", "--wait", "-o", "jsonl", stdin=json.dumps(account()))
+    ran = provctl("events", "send", "--wait=90s", "-o", "jsonl", stdin=json.dumps(account()))
     assert [result["status"] for result in ran.lines] == ["APPLIED"] and "is PARKED: waits behind" in ran.err
 
 
