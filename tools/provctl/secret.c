@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,13 +63,22 @@ static void interrupt(int signal_number)
     is_interrupted = 1;
 }
 
+/* One byte. `waiting`, unless NULL, is the signal mask while there is none: a signal that is
+ * blocked otherwise cannot come just before the wait and be missed by it. */
+static ssize_t read_byte(int fd, const sigset_t *waiting, char *ret_byte)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+    return ppoll(&ready, 1, NULL, waiting) < 0 ? -1 : read(fd, ret_byte, 1);
+}
+
 /* Reads up to the end of the line, one byte at a time: what follows belongs to somebody else. */
-static bool read_line(int fd, char line[SECRET_BYTES_MAX], size_t *ret_len)
+static bool read_line(int fd, const sigset_t *waiting, char line[SECRET_BYTES_MAX], size_t *ret_len)
 {
     size_t len = 0;
 
     while (len < SECRET_BYTES_MAX) {
-        ssize_t got = read(fd, line + len, 1);
+        ssize_t got = read_byte(fd, waiting, line + len);
         if (got < 0 && errno == EINTR && !is_interrupted)
             continue;
         if (got <= 0 || line[len] == '\n') {
@@ -87,6 +97,7 @@ static bool ask(int terminal, const char *prompt, const char *again, char line[S
 {
     const struct sigaction ours = {.sa_handler = interrupt};
     struct sigaction theirs;
+    sigset_t interrupts, before;
     struct termios old;
     struct termios quiet;
     bool done;
@@ -95,12 +106,16 @@ static bool ask(int terminal, const char *prompt, const char *again, char line[S
         return false;
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupts, &before);
     sigaction(SIGINT, &ours, &theirs);
     tcsetattr(terminal, TCSAFLUSH, &quiet);
     dprintf(terminal, "%s%s: ", prompt, again);
-    done = read_line(terminal, line, ret_len);
+    done = read_line(terminal, &before, line, ret_len);
     tcsetattr(terminal, TCSAFLUSH, &old);
     sigaction(SIGINT, &theirs, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     dprintf(terminal, "\n");
     if (is_interrupted)
         raise(SIGINT);
@@ -134,7 +149,7 @@ int secret_read(struct arena *arena, const char *prompt, struct text *ret_plain)
 
     if (isatty(STDIN_FILENO))
         code = read_from_terminal(prompt, line, &len);
-    else if (!read_line(STDIN_FILENO, line, &len)) {
+    else if (!read_line(STDIN_FILENO, NULL, line, &len)) {
         complain("standard input: one line with the secret is wanted, of at most %d bytes",
                  SECRET_BYTES_MAX - 1);
         code = EX_NOINPUT;
