@@ -63,7 +63,7 @@ class Patient(Provctl):
     """Waits longer for results than people do: where everything is slow, a worker that was away for a while is back later."""
 
     def __call__(self, *arguments, **more):
-        acts = arguments[0] in ("account", "domain") and arguments[1] != "show"
+        acts = arguments[0] in ("account", "domain", "group") and arguments[1] not in ("show", "list")
         return super().__call__(*arguments, *(["--wait", LONG] if acts and "--wait" not in arguments else []), **more)
 
 

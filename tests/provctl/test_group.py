@@ -69,7 +69,7 @@ def test_groups_are_listed_and_shown(run, people):
 
 
 def test_a_number_that_several_contexts_have_needs_the_context(run):
-    run("events", "send", "--wait", stdin='{"payload": {"CreateContext": {"name": "rival"}}}')
+    run("events", "send", "--wait=90s", stdin='{"payload": {"CreateContext": {"name": "rival"}}}')
     for context in ("acme", "rival"):
         run("group", "set", 31, "--context", context, "--name", f"of-{context}")
     assert "give --context" in run("group", "show", 31, code=USAGE).err
