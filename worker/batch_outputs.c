@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "batch_transaction.h"
+#include "domain/group.h"
+#include "wire/fanout.h"
 
 struct output_source output_source_of(const struct transaction *t, size_t i)
 {
@@ -28,6 +30,47 @@ static struct change_entry *new_change(struct transaction *t)
         t->change_capacity = capacity;
     }
     return &t->changes[t->change_count++];
+}
+
+/* The record that is published for all who came into a group or went: behind the group's own. */
+static void append_summary(struct transaction *t, struct outcome *outcome, int64_t seq_first,
+                           int64_t seq_last)
+{
+    struct change *changes = ARENA_ARRAY(t->arena, struct change, outcome->change_count + 1);
+    memcpy(changes, outcome->changes, outcome->change_count * sizeof *changes);
+    changes[outcome->change_count++] = (struct change){
+        .action = CHANGE_FANOUT,
+        .object_type = outcome->changes[0].object_type,
+        .object_id = outcome->changes[0].object_id,
+        .objects = (int64_t)outcome->member_count,
+        .seq_first = seq_first,
+        .seq_last = seq_last,
+    };
+    outcome->changes = changes;
+}
+
+/* A row in the change log for each of them (rulings.md, 21); a dry run has only the record. */
+static enum status log_members(struct transaction *t, size_t i, const struct output_source *source)
+{
+    struct outcome *outcome = &t->batch->outcomes[i];
+    struct fence_state *fence = &t->fences[t->batch->records[i].source];
+    int64_t seq_first = fence->chain_seq + 1;
+    bool is_planned = outcome->status == OUTCOME_PLANNED;
+    if (outcome->member_count == 0 || !(is_planned || outcome->status == OUTCOME_APPLIED))
+        return STATUS_OK;
+    for (size_t m = 0; m < outcome->member_count && !is_planned; m++) {
+        struct column_change column;
+        struct change change;
+        struct text value;
+        member_change(&outcome->members[m], &column, &change);
+        enum status status = output_change(t->maker, source, t->batch->events[i], &change,
+                                           FANOUT_INDEX_FIRST + (uint32_t)m, fence, t->arena,
+                                           new_change(t), &value, t->err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    append_summary(t, outcome, seq_first, fence->chain_seq);
+    return STATUS_OK;
 }
 
 static enum status make_changes(struct transaction *t, size_t i, const struct output_source *source,
@@ -119,7 +162,9 @@ enum status output_make(struct transaction *t, size_t i)
         output->result = outcome->memory->result;
         return STATUS_OK;
     }
-    enum status status = make_changes(t, i, &source, output);
+    enum status status = log_members(t, i, &source);
+    if (status == STATUS_OK)
+        status = make_changes(t, i, &source, output);
     if (status == STATUS_OK)
         status = output_result(t->maker, &source, &output->result_id, t->batch->events[i], outcome,
                                t->arena, &output->result, t->err);

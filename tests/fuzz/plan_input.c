@@ -6,7 +6,14 @@
 #include "event_json.h"
 #include "world_checks.h"
 
-enum { KEY_BYTES = 32, TEXTS_MAX = 4, DAYS_MAX = 70, DOMAINS = 3, ACCOUNTS_MAX = 6 };
+enum {
+    KEY_BYTES = 32,
+    TEXTS_MAX = 4,
+    DAYS_MAX = 70,
+    DOMAINS = 3,
+    ACCOUNTS_MAX = 6,
+    IDS_APART = 1000
+};
 
 static const int64_t day_us = INT64_C(24) * 3600 * US_PER_S;
 
@@ -492,6 +499,7 @@ void choose_rows(struct choices *choices, struct world *world)
     choose_group_row(world, "staff", 7);
     for (size_t i = 0; i < accounts; i++)
         choose_member_row(choices, world, i);
+    world->next_account_id += IDS_APART; /* nobody names an account by an id before it was told */
     for (size_t i = 0; i < domains; i++) {
         struct domain *domain = (struct domain *)world->tables[WORLD_DOMAINS].rows.items[i];
         const struct usage_counts counts = world_count_usage(world, domain->name);

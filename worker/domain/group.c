@@ -1,7 +1,9 @@
 #include "domain/group.h"
 
 #include "domain/account.h"
+#include "domain/change.h"
 #include "domain/domain.h"
+#include "domain/outcome.h"
 
 #define COL(struct_, member, type_, flags_)                                                        \
     {                                                                                              \
@@ -74,4 +76,26 @@ struct member *account_own_membership(const struct account *account)
     while (member && !(member->is_own == 1 && member_is_there(member)))
         member = member->next_of_account;
     return member;
+}
+
+/* Who came has a number after, who went one before; what the row is by now does not matter. */
+void member_change(const struct outcome_member *member, struct column_change *column,
+                   struct change *ret_change)
+{
+    *column = (struct column_change){.column = noun_column(&member_noun, "number"),
+                                     .before = {.number = INT_NULL},
+                                     .after = {.number = INT_NULL}};
+    *(member->has_left ? &column->before : &column->after) =
+        (union cell){.number = member->member->number};
+    *ret_change = (struct change){
+        .action = member->has_left ? CHANGE_PURGE : CHANGE_CREATE,
+        .object_type = member_noun.table,
+        .object_id = member->member->address,
+        .object_uuid = member->member->account_uuid,
+        .columns = column,
+        .column_count = 1,
+        .objects = INT_NULL,
+        .seq_first = INT_NULL,
+        .seq_last = INT_NULL,
+    };
 }

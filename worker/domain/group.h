@@ -6,7 +6,10 @@
 #include "domain/value.h"
 
 struct account;
+struct change;
+struct column_change;
 struct context;
+struct outcome_member;
 struct member;
 
 struct group {
@@ -52,5 +55,8 @@ bool member_is_there(const struct member *member);
 /* The membership in the account's own group, or NULL. The account's memberships must be loaded
  * (keys_memberships). */
 struct member *account_own_membership(const struct account *account);
+/* What the change log says of an account that came into a group or went: one column. */
+void member_change(const struct outcome_member *member, struct column_change *column,
+                   struct change *ret_change);
 
 #endif

@@ -105,7 +105,7 @@ struct outcome {
     struct fanout
         *fanout; /* what the apply stage is to do to a whole domain (fanout.h); NULL: nothing */
     struct outcome_items items;
-    struct outcome_member *members; /* each gets a row in the change log (wire/members.h) */
+    struct outcome_member *members; /* each gets a row in the change log */
     size_t member_count;
 
     /* Filled in by the apply stage. */

@@ -13,7 +13,6 @@
 #include "wire/fanout.h"
 #include "wire/ledger.h"
 #include "wire/load.h"
-#include "wire/members.h"
 #include "wire/rows.h"
 
 const char apply_stale[] = "STALE";
@@ -163,25 +162,6 @@ static enum status check_stale(struct transaction *t, size_t from, size_t to)
     return STATUS_OK;
 }
 
-static bool is_about_many(const struct outcome *outcome)
-{
-    return outcome->fanout || outcome->member_count;
-}
-
-/* What one event does to many accounts, and its rows in the change log. */
-static enum status reach_many(struct transaction *t, size_t i)
-{
-    const struct output_source source = output_source_of(t, i);
-    const struct event *event = t->batch->events[i];
-    struct outcome *outcome = &t->batch->outcomes[i];
-    struct fence_state *fence = &t->fences[t->batch->records[i].source];
-    if (!outcome->fanout)
-        return members_log(t->pg, t->maker, &source, event, outcome, fence, t->arena, t->err);
-    t->apply->slow_at = i;
-    return fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source, event, outcome, fence,
-                      t->arena, t->err);
-}
-
 static enum status finish_segment(struct transaction *t, size_t from, size_t to)
 {
     enum status status = check_stale(t, from, to);
@@ -190,8 +170,13 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
     if (status == STATUS_OK)
         status = store_rows(t->pg, &t->set, t->err);
     for (size_t i = from; i < to && status == STATUS_OK; i++) {
-        if (t->batch->events[i] && is_about_many(&t->batch->outcomes[i]))
-            status = reach_many(t, i);
+        if (t->batch->events[i] && t->batch->outcomes[i].fanout) {
+            const struct output_source source = output_source_of(t, i);
+            status = fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source,
+                                t->batch->events[i], &t->batch->outcomes[i],
+                                &t->fences[t->batch->records[i].source], t->arena, t->err);
+            t->apply->slow_at = i;
+        }
         if (status == STATUS_OK)
             status = output_make(t, i);
     }
