@@ -51,10 +51,10 @@ int http_free_port(void)
     if (reserved >= 0)
         close(reserved);
     reserved = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(reserved, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    bind(reserved, (struct sockaddr *)&address, sizeof(address));
-    getsockname(reserved, (struct sockaddr *)&address, &len);
-    return ntohs(address.sin_port);
+    bool is_ours = setsockopt(reserved, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                   bind(reserved, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                   getsockname(reserved, (struct sockaddr *)&address, &len) == 0;
+    return is_ours ? ntohs(address.sin_port) : -1;
 }
 
 int http_get(int port, const char *path, char *ret_text, size_t bytes_max, int patience_ms)
