@@ -141,6 +141,10 @@ def test_a_hundred_events_for_one_account_fold_to_one_row(world):
 
 
 def test_reading_the_topic_again_from_the_start_changes_nothing(world):
+    address = world.name()
+    world.ask([create(address)])
+    for members in ([address], [], [address]):
+        world.ask([make_event("SetGroupMembers", {"group": 1, "name": "again", "members": members})])
     world.settle()
     world.worker.stop()
     before, fences = world.state(), world.fences()
@@ -156,7 +160,7 @@ def test_reading_the_topic_again_from_the_start_changes_nothing(world):
     replayed = [result.result_id for result in world.outputs.results]
     assert len(set(replayed)) == len(replayed), "a result was published again"
     assert after == [published[0] + 1, published[1] + 1, published[2]]
-    for table in ("context", "domain"):
+    for table in ("context", "domain", "mail_group", "group_member"):
         assert world.state()[table] == before[table]
     assert len(world.state()["account"]) == len(before["account"]) + 1
     assert all(world.fences()[number]["next_offset"] >= fence["next_offset"] for number, fence in fences.items())

@@ -290,20 +290,3 @@ def test_a_group_that_is_too_large_is_not_replaced(world):
     assert (result["status"], result["code"]) == ("REJECTED", "LIMIT_EXCEEDED")
     world.database.rows("DELETE FROM provd.group_member WHERE number = 91")
     world.database.rows("DELETE FROM provd.account WHERE domain = 'huge.example'")
-
-
-def test_reading_the_topic_again_changes_nothing(make_world):
-    world = make_world(partitions=1).start()
-    people = [world.name() for _ in range(3)]
-    world.ask([create(address) for address in people] + [set_members(1, *people, name="staff")])
-    results = world.ask([change_members(1, remove=people[:1]), set_members(1, people[0])])
-    assert [(result["status"], result["items_applied"]) for result in results] == [("APPLIED", 1), ("APPLIED", 3)]
-    assert members(world, 1) == [(people[0], False)]
-    world.settle()
-    before = world.state()
-    world.worker.stop()
-    world.set_offsets({0: 0})
-    world.worker.start()
-    world.settle()
-    assert world.state() == before
-    world.check()
