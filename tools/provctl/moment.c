@@ -125,7 +125,9 @@ void moment_format(int64_t us, char ret_text[MOMENT_TEXT_MAX])
         seconds--;
     }
     gmtime_r(&seconds, &tm);
-    len = strftime(ret_text, MOMENT_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    /* %Y would write the year 26 without its zeros, which nobody reads again. */
+    len = (size_t)snprintf(ret_text, MOMENT_TEXT_MAX, "%04d", tm.tm_year + 1900);
+    len += strftime(ret_text + len, MOMENT_TEXT_MAX - len, "-%m-%dT%H:%M:%S", &tm);
     if (fraction_us == 0)
         snprintf(ret_text + len, MOMENT_TEXT_MAX - len, "Z");
     else
