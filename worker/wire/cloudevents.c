@@ -24,14 +24,24 @@ static void format_time(struct cloudevents *ce, int64_t timestamp_ms)
     memcpy(ce->time + ce->second_len, fraction, sizeof fraction);
 }
 
-/* A record without a timestamp (-1) counts as of 1970. */
+/* RFC 3339 has years of four digits: as for record_time_us (batch.h), times outside of those that
+ * it can write, and none (-1), count as the nearest. */
+static int64_t within_years(int64_t timestamp_ms)
+{
+    static const int64_t last_ms = INT64_C(253402300799999); /* the end of 9999 */
+
+    if (timestamp_ms < 0)
+        return 0;
+    return timestamp_ms < last_ms ? timestamp_ms : last_ms;
+}
+
 void cloudevents_headers(struct cloudevents *ce, const struct uuid *result_id, size_t number,
                          int64_t timestamp_ms, struct kafka_header *ret_headers)
 {
     uuid_format(result_id, ce->id);
     if (number > 0)
         snprintf(ce->id + UUID_TEXT_LEN, sizeof ce->id - UUID_TEXT_LEN, "/%zu", number);
-    format_time(ce, timestamp_ms < 0 ? 0 : timestamp_ms);
+    format_time(ce, within_years(timestamp_ms));
     const struct kafka_header headers[CLOUDEVENTS_HEADERS] = {
         {TEXT("ce_specversion"), TEXT("1.0")},
         {TEXT("ce_type"), number > 0 ? TEXT("provisioning.change") : TEXT("provisioning.result")},
