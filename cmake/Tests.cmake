@@ -71,6 +71,11 @@ if(PROVD_FUZZ)
     if(NOT fuzz_seconds)
         set(fuzz_seconds 60)
     endif()
+    # The same seed each time: the same tree gets the same verdict. Long runs are for other seeds.
+    set(fuzz_seed $ENV{PROVD_FUZZ_SEED})
+    if("${fuzz_seed}" STREQUAL "") # 0: libFuzzer takes one by chance
+        set(fuzz_seed 1)
+    endif()
     math(EXPR fuzz_timeout "${fuzz_seconds} + 120")
     # What fuzzers share, the world of tests/rules, and the parts of provctl that read what people send.
     file(GLOB fuzz_shared CONFIGURE_DEPENDS tests/fuzz/*.c tools/provctl/*.c)
@@ -92,7 +97,7 @@ if(PROVD_FUZZ)
             set(kept)
         endif()
         add_test(NAME fuzz/${name}
-                 COMMAND ${name} -max_total_time=${fuzz_seconds} -timeout=30 -rss_limit_mb=2048
+                 COMMAND ${name} -max_total_time=${fuzz_seconds} -seed=${fuzz_seed} -timeout=30 -rss_limit_mb=2048
                          -print_final_stats=1 ${CMAKE_BINARY_DIR}/corpus/${name} ${kept})
         set_tests_properties(fuzz/${name} PROPERTIES
             LABELS fuzz TIMEOUT ${fuzz_timeout} ENVIRONMENT "${test_environment}")
