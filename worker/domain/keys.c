@@ -61,7 +61,7 @@ void keys_address(struct keys *keys, struct text address)
 
 void keys_uuid(struct keys *keys, const struct uuid *uuid)
 {
-    set_add(&keys->uuids, (struct text){(const char *)uuid->bytes, sizeof uuid->bytes});
+    set_add(&keys->uuids, uuid_key(uuid));
 }
 
 void keys_ref(struct keys *keys, const struct ref *ref)
@@ -140,6 +140,11 @@ struct text group_key_context(struct text key, int64_t *ret_number)
     size_t split = key.len - sizeof *ret_number;
     *ret_number = key_number(text_slice(key, split, SIZE_MAX));
     return text_slice(key, 0, split - 1);
+}
+
+struct text uuid_key(const struct uuid *uuid)
+{
+    return (struct text){(const char *)uuid->bytes, sizeof uuid->bytes};
 }
 
 struct text number_key(const int64_t *number)

@@ -54,6 +54,8 @@ struct text group_key(struct arena *arena, struct text context, struct text name
 struct text group_number_key(struct arena *arena, struct text context, int64_t number);
 /* And back: `ret_number` of such a key, and its context. */
 struct text group_key_context(struct text key, int64_t *ret_number);
+/* Maps point to what keys are made of: it must outlive them. */
+struct text uuid_key(const struct uuid *uuid);
 struct text number_key(const int64_t *number);
 int64_t key_number(struct text key);
 

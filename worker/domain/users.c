@@ -10,14 +10,8 @@ enum { SHOWN_MAX = 80 };
 /* A number above 0; INT_NULL for anything else. */
 static int64_t parse_id(struct text text)
 {
-    int64_t id = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int digit = text.data[i] - '0';
-        if (digit < 0 || digit > 9 || __builtin_mul_overflow(id, 10, &id) ||
-            __builtin_add_overflow(id, digit, &id))
-            return INT_NULL;
-    }
-    return id > 0 ? id : INT_NULL;
+    int64_t id;
+    return text_to_int64(text, &id) && id > 0 ? id : INT_NULL;
 }
 
 static enum code parse(struct text text, const struct policy *policy, struct arena *arena,
@@ -46,11 +40,6 @@ bool users_parse(struct event *event, const char *field, const struct texts *tex
                          TEXT_ARG(shown));
     }
     return true;
-}
-
-static struct text uuid_key(const struct uuid *uuid)
-{
-    return (struct text){(const char *)uuid->bytes, sizeof uuid->bytes};
 }
 
 static struct text user_key(const struct user *user)

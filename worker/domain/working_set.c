@@ -33,11 +33,6 @@ void rows_add(struct rows *rows, struct arena *arena, struct row *row)
     rows->items[rows->count++] = row;
 }
 
-static struct text uuid_key(const struct uuid *uuid)
-{
-    return (struct text){(const char *)uuid->bytes, sizeof uuid->bytes};
-}
-
 void working_set_add_context(struct working_set *set, struct context *context)
 {
     map_put(&set->contexts, context->name, context);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "domain/account.h"
+#include "domain/keys.h"
 #include "wire/postgres.h"
 #include "wire/rows.h"
 
@@ -198,10 +199,7 @@ static enum status send_hold(struct postgres *pg, struct working_set *set,
         const struct member *member = (const struct member *)set->member_rows.items[i];
         const struct account *account = working_set_uuid(set, &member->account_uuid);
         if (row_write_of(&member->row) == ROW_INSERT && account && !account->row.is_new)
-            map_put(&held,
-                    (struct text){(const char *)member->account_uuid.bytes,
-                                  sizeof member->account_uuid.bytes},
-                    set);
+            map_put(&held, uuid_key(&member->account_uuid), set);
     }
     if (held.count == 0)
         return STATUS_OK;
