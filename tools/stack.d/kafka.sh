@@ -2,7 +2,8 @@
 # Apache Kafka in KRaft mode: one node as broker and controller. Four listeners: plain, SASL over
 # TLS, controller, and one whose clients are sent to the port kafka_proxy, where a test may put a
 # proxy in front of it. librdkafka before 2.6.1 cannot do SCRAM with Kafka 4 (librdkafka #4895, a nonce
-# sent twice): there use PLAIN; with Kafka 3.9 SCRAM works too.
+# sent twice): there use PLAIN; with Kafka 3.9 SCRAM works too. Its code is compiled by the quick compiler
+# only: a server that lives for minutes never earns back what the other one costs.
 
 KAFKA_SASL_USER=provd
 
@@ -12,7 +13,7 @@ kafka_java()
 {
     local logging
     logging=$(kafka_logging "$KAFKA_VERSION")
-    printf '%s\0' java -Xms512m -Xmx512m \
+    printf '%s\0' java -Xms512m -Xmx512m -XX:TieredStopAtLevel=1 \
         "-Dlog4j2.configurationFile=$PARTS/kafka-log4j2.properties" \
         "-Dlog4j.configuration=file:$PARTS/kafka-$logging.properties" \
         -cp "$(cache_dir)/kafka-$KAFKA_VERSION/*"
