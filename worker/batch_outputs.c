@@ -201,6 +201,18 @@ static void expect_changes(struct transaction *t, size_t i, const struct memory 
     map_put(&t->recalled, (struct text){(const char *)place, sizeof *place}, output);
 }
 
+/* The change records of a record. Those of one partition mostly lie end to end in its chain: they
+ * are one span, which the database walks, instead of one look-up for each record. */
+static void append_span(struct ledger_span *spans, size_t *count, const struct memory *memory)
+{
+    struct ledger_span *last = *count ? &spans[*count - 1] : NULL;
+    int64_t end = memory->chain_seq + memory->change_count - 1;
+    if (last && last->fence_id == memory->fence_id && last->last + 1 == memory->chain_seq)
+        last->last = end;
+    else
+        spans[(*count)++] = (struct ledger_span){memory->fence_id, memory->chain_seq, end};
+}
+
 enum status output_recall_changes(struct transaction *t)
 {
     struct ledger_span *spans = ARENA_ARRAY(t->arena, struct ledger_span, t->to - t->from);
@@ -212,8 +224,7 @@ enum status output_recall_changes(struct transaction *t)
             t->batch->outputs[i].is_silent)
             continue;
         expect_changes(t, i, memory);
-        spans[count++] = (struct ledger_span){memory->fence_id, memory->chain_seq,
-                                              memory->chain_seq + memory->change_count - 1};
+        append_span(spans, &count, memory);
     }
     if (count == 0)
         return STATUS_OK;
