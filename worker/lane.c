@@ -250,8 +250,6 @@ static void begin_publish(struct lane *lane)
 static enum status consume(struct lane *lane, struct error *err)
 {
     int idle_ms = lane->in_flight ? IDLE_IN_FLIGHT_MS : IDLE_MS;
-    if (lane->batch->count)
-        idle_ms = 0; /* read ahead */
     enum status status = consume_run(&lane->consume, lane->batch, idle_ms, err);
     lane_note_waiting_records(lane);
     if (status == STATUS_OK && lane->in_flight && publish_is_done(&lane->publish))
@@ -276,6 +274,13 @@ static bool work_ahead(void *opaque)
 {
     struct lane *lane = opaque;
     return lane->ahead && decode_ahead(&lane->decode, lane->ahead);
+}
+
+/* What would be applied now would wait for the batch in flight (consume.h). */
+static bool is_behind(void *opaque)
+{
+    const struct lane *lane = opaque;
+    return lane->in_flight && !stop_asked && !publish_is_done(&lane->publish);
 }
 
 /* Partitions came or went while the lane read ahead. The new assignment starts from the fences. */
@@ -476,6 +481,8 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
     struct error err = {.message = ""};
     enum status status = lane_setup(&lane, config, lane_index, counters, &err);
     lane.prepare.stop = &stop_asked;
+    lane.consume.is_behind = is_behind;
+    lane.consume.opaque = &lane;
     lane.apply.meanwhile = work_ahead;
     lane.apply.opaque = &lane;
     if (status == STATUS_OK)

@@ -110,6 +110,93 @@ static void what_was_put_back_goes_with_the_assignment(void **state)
     half_close(&half);
 }
 
+/* A batch before that is on its way to Kafka for ever, or until this one holds what is sent
+ * meanwhile. */
+struct before {
+    const struct batch *batch;
+    int records_more;
+    size_t count_then; /* of the batch, when they were sent */
+    bool is_sent, is_done;
+    size_t asked;
+};
+
+static bool is_behind(void *opaque)
+{
+    struct before *before = opaque;
+
+    before->asked++;
+    if (before->records_more > 0 && !before->is_sent) {
+        before->is_sent = true;
+        before->count_then = before->batch->count;
+        send_events(0, before->records_more);
+    } else if (before->is_sent && before->batch->count > before->count_then) {
+        before->is_done = true;
+    }
+    return !before->is_done;
+}
+
+/* A slow machine may need longer than the batch waits: then once more. */
+static void a_batch_behind_another_goes_on_filling(void **state)
+{
+    enum { TRIES = 10 };
+    struct half half;
+    struct before before = {.batch = &half.batch};
+
+    (void)state;
+    NEED_BROKER();
+    half_open(&half);
+    half.consume.wait_ms_max = 0;
+    half.consume.is_behind = is_behind;
+    half.consume.opaque = &before;
+    for (int i = 0; i < TRIES && !before.is_done; i++) {
+        batch_reset(&half.batch);
+        before = (struct before){.batch = &half.batch, .records_more = 2};
+        send_events(0, RECORDS);
+        take_batch(&half, WAIT_MS);
+    }
+    assert_true(before.is_done);
+    assert_true(half.batch.count > before.count_then);
+    half_close(&half);
+}
+
+static void a_batch_does_not_wait_for_ever_behind_another(void **state)
+{
+    struct half half;
+    struct before before = {.is_done = false};
+
+    (void)state;
+    NEED_BROKER();
+    send_events(0, RECORDS);
+    half_open(&half);
+    half.consume.is_behind = is_behind;
+    half.consume.opaque = &before;
+    half.consume.wait_ms_max = 0;
+    take_batch(&half, WAIT_MS);
+    assert_int_equal(half.batch.count, RECORDS);
+    int64_t waited_ms = (clock_monotonic_us() - half.batch.started_us) / 1000;
+    assert_in_range(waited_ms, BEHIND_WAIT_MS_MAX, BEHIND_WAIT_MS_MAX + WAIT_MS);
+    half_close(&half);
+}
+
+/* It asks, is told so, looks once more, and goes. */
+static void a_batch_behind_none_goes_at_once(void **state)
+{
+    struct half half;
+    struct before before = {.is_done = true};
+
+    (void)state;
+    NEED_BROKER();
+    send_events(0, RECORDS);
+    half_open(&half);
+    half.consume.is_behind = is_behind;
+    half.consume.opaque = &before;
+    half.consume.wait_ms_max = 0;
+    take_batch(&half, WAIT_MS);
+    assert_true(half.batch.count > 0);
+    assert_in_range(before.asked, 1, 2 * half.batch.count);
+    half_close(&half);
+}
+
 /* --- publish: a commit in doubt ----------------------------------------------------------------
  */
 
@@ -184,6 +271,9 @@ int main(void)
         live(what_was_read_before_is_not_taken_again),
         live(a_halted_partition_gives_nothing),
         live(what_was_put_back_goes_with_the_assignment),
+        live(a_batch_behind_another_goes_on_filling),
+        live(a_batch_does_not_wait_for_ever_behind_another),
+        live(a_batch_behind_none_goes_at_once),
         live(a_commit_in_doubt_that_took_place_is_not_repeated),
         live(a_commit_in_doubt_that_did_not_take_place_is_repeated),
     };

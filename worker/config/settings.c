@@ -175,7 +175,8 @@ const struct setting settings[] = {
     {SIZE("batch.max_bytes", batch.bytes_max, "4MiB", 64 * KIB, GIB,
           "A batch takes no further events once their keys, values and headers are this large.")},
     {DURATION("batch.max_wait", batch.wait_ms_max, "5ms", 0, SECONDS(10),
-              "How long a batch that is not full waits for more events."),
+              "How long a batch that is not full waits for more events; behind one that is being "
+              "published, as long as that takes, up to 100ms."),
      RELOADABLE},
     {SIZE("batch.memory_max", batch.memory_bytes_max, "512MiB", 16 * MIB, 32 * GIB,
           "The ceiling for everything a lane keeps for a batch; a batch that needs more is cut.")},

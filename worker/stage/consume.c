@@ -237,16 +237,41 @@ static void drop_if_stale(const struct consume *consume, struct batch *batch)
     batch->count = batch->decoded = batch->source_count = batch->bytes = 0;
 }
 
+/* How long the first record of the batch waits for others. While the batch before is on its way to
+ * Kafka this one, if it were applied, would queue behind it all the same: it goes on filling, as
+ * long as that takes, but not for ever. So a lane that is not busy makes few and larger
+ * transactions, and what comes last waits least. */
+static int64_t patience_ms(const struct consume *consume)
+{
+    bool is_behind = consume->is_behind && consume->is_behind(consume->opaque);
+    return is_behind && consume->wait_ms_max < BEHIND_WAIT_MS_MAX ? BEHIND_WAIT_MS_MAX
+                                                                  : consume->wait_ms_max;
+}
+
 /* How long to wait for the next record. 0 while there is something at once, and when the caller
- * does not want to wait; then the rest of the first record's patience. */
+ * does not want to wait; then the rest of the first record's patience, looking now and then whether
+ * there is still anything to be behind of. */
 static int next_timeout(const struct consume *consume, const struct batch *batch, int idle_ms,
                         bool had_one)
 {
+    enum { SLICE_MS = 2 };
     if (batch->count == 0 || idle_ms == 0)
         return idle_ms;
     if (had_one)
         return 0;
-    return deadline_left_ms(batch->started_us + consume->wait_ms_max * 1000);
+    int64_t wait_ms = patience_ms(consume);
+    bool may_end_sooner = wait_ms > consume->wait_ms_max;
+    int left_ms = deadline_left_ms(batch->started_us + wait_ms * 1000);
+    return may_end_sooner && left_ms > SLICE_MS ? SLICE_MS : left_ms;
+}
+
+/* Nothing came: whether to ask again. */
+static bool is_patient(const struct consume *consume, const struct batch *batch, int idle_ms,
+                       bool had_one)
+{
+    if (batch->count == 0 || idle_ms == 0)
+        return false;
+    return had_one || !deadline_passed(batch->started_us + patience_ms(consume) * 1000);
 }
 
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
@@ -266,7 +291,7 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
             return status;
         if (message)
             take(consume, batch, message);
-        else if (!had_one || idle_ms == 0 || batch->count == 0)
+        else if (!is_patient(consume, batch, idle_ms, had_one))
             break;
         had_one = message != NULL;
     }

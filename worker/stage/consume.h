@@ -16,7 +16,10 @@ struct assignment {
 };
 struct partition *assignment_find(const struct assignment *assignment, int32_t partition);
 
-enum { HELD_ASKED_MAX = 1000 };
+enum {
+    HELD_ASKED_MAX = 1000,
+    BEHIND_WAIT_MS_MAX = 100, /* the same behind a batch that is on its way */
+};
 
 /* Records that were put back, in the order in which they are taken again. */
 struct held_back {
@@ -31,7 +34,9 @@ struct consume {
     struct assignment *assignment;
     struct text topic;
     int64_t bytes_max;
-    int64_t wait_ms_max; /* how long the first record waits for company */
+    int64_t wait_ms_max;             /* how long the first record waits for company */
+    bool (*is_behind)(void *opaque); /* the batch before is not published so far; may be NULL */
+    void *opaque;
     struct counters *counters;
     struct held_back held;
     size_t turn; /* of the partitions, see kafka_consumer_wake */
