@@ -49,7 +49,7 @@ void batch_close(struct batch *batch)
 
 int64_t record_time_us(const struct record *record)
 {
-    static const int64_t last_ms = INT64_C(253402300799999);
+    static const int64_t last_ms = TIME_MAX_US / 1000;
     if (record->timestamp_ms < 0)
         return record->timestamp_ms == -1 ? NO_TIMESTAMP_US : 0;
     return (record->timestamp_ms < last_ms ? record->timestamp_ms : last_ms) * 1000;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "domain/value.h"
+
 enum { MS_PER_S = 1000 };
 
 /* The text of the second is kept: most records are of the same one as the record before. */
@@ -28,7 +30,7 @@ static void format_time(struct cloudevents *ce, int64_t timestamp_ms)
  * it can write, and none (-1), count as the nearest. */
 static int64_t within_years(int64_t timestamp_ms)
 {
-    static const int64_t last_ms = INT64_C(253402300799999); /* the end of 9999 */
+    static const int64_t last_ms = TIME_MAX_US / 1000;
 
     if (timestamp_ms < 0)
         return 0;
