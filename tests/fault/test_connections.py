@@ -13,6 +13,7 @@ EVENTS = 12
 TRAP_LIMIT_S = 60
 RECOVERY_LIMIT_S = 90
 COMMIT_BYTES = 12  # of the answer to a COMMIT
+THINKS_MS = 8000
 KAFKA_HEAD_BYTES = 14  # length, number, version, correlation id of a request
 # So that a lane is dropped by its group before its transaction is.
 SLOW = {"kafka.consumer.max.poll.interval.ms": 6000, "kafka.transaction_timeout": "12s"}
@@ -179,6 +180,26 @@ def test_an_abort_that_arrives_late_takes_nothing_with_it(world):
     each_is_applied(world, sources)
     slow.stop()
     world.worker.start()
+
+
+def test_a_commit_that_arrives_late_takes_nothing_with_it(world):
+    """Nobody answers the first one, the second one is. The first one gets there in the next transaction of the lane, when
+    the results are there and the offsets are not: it would commit those alone."""
+    worn = world.worker.metric("provd_producer_recycled_total")
+    late = world.lines.kafka.set(kafka_request("EndTxn", then="hold"))
+    sources = world.send(creations(world), partition=0)
+    late.wait(TRAP_LIMIT_S)
+    each_is_applied(world, sources)
+    world.worker.set_failpoints(f"before_send_offsets=sleep-{THINKS_MS}:*")
+    # Results and changes are two requests.
+    there = world.lines.kafka.set(KafkaReply("Produce", byte=None, then="pass", skip=1))
+    sources = world.send(creations(world), partition=0)
+    there.wait(RECOVERY_LIMIT_S)
+    world.lines.kafka.let_go()
+    assert len(world.outputs.wait_for(sources, THINKS_MS / 4000)) == EVENTS, "nothing is seen before the commit"
+    world.worker.set_failpoints("")
+    each_is_applied(world, sources)
+    assert world.worker.metric("provd_producer_recycled_total") > worn
 
 
 # --- the registry -----------------------------------------------------------------------------------------------------

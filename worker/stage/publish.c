@@ -261,7 +261,7 @@ static void note_published(struct publish *publish, struct batch *batch)
     gauge_set(&publish->counters->last_commit_us, clock_now_us());
 }
 
-/* An abort is the end of its producer. Librdkafka sends EndTxn again when nobody answers; the first
+/* An abort is the end of its producer. librdkafka sends EndTxn again when nobody answers; the first
  * one may come seconds later, into the next transaction of the same epoch, and abort there what was
  * produced so far: the offsets would be committed without their results (KIP-890; seen). A new
  * producer has a new epoch, which stops it. */
@@ -323,6 +323,8 @@ static enum status attempt(struct publish *publish, struct batch *batch, bool *r
     *ret_done = verdict == KAFKA_GO_ON;
     if (!*ret_done)
         *ret_again = try_again(publish, verdict, &status, err);
+    else if (kafka_producer_has_echo(publish->producer))
+        recycle(publish);
     return status;
 }
 

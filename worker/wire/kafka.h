@@ -215,6 +215,11 @@ enum kafka_verdict kafka_transaction_offsets(struct kafka_producer *producer,
                                              const struct kafka_group_metadata *metadata,
                                              struct error *err);
 enum kafka_verdict kafka_transaction_commit(struct kafka_producer *producer, struct error *err);
+/* True when the last commit may have been sent twice, because the first answer did not come. That
+ * one may still be on its way, and would commit whatever the next transaction of this producer has
+ * sent by then, without the rest (before KIP-890's second part all transactions of a producer have
+ * the same epoch): close the producer; a new one has a new epoch. */
+bool kafka_producer_has_echo(const struct kafka_producer *producer);
 /* KAFKA_GO_ON or KAFKA_RECYCLE. Without an open transaction it does nothing. */
 enum kafka_verdict kafka_transaction_abort(struct kafka_producer *producer, struct error *err);
 /* Serves delivery reports while other work goes on; never blocks. */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     TROUBLE_AGAIN_MS = 30000, /* the same trouble is told again after this long */
@@ -67,6 +68,15 @@ static int remember_certificate(rd_kafka_t *rk, const char *broker, int32_t brok
     return 0;
 }
 
+/* As librdkafka does it by itself, and counted. */
+static int open_socket(int domain, int type, int protocol, void *opaque)
+{
+    struct kafka_client *client = opaque;
+
+    atomic_fetch_add(&client->sockets, 1);
+    return socket(domain, type | SOCK_CLOEXEC, protocol);
+}
+
 /* librdkafka calls this from its own threads. Its messages hold no values of secrets. */
 static void pass_on_log_line(const rd_kafka_t *rk, int level, const char *facility,
                              const char *line)
@@ -97,6 +107,7 @@ enum status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type,
     rd_kafka_conf_set_error_cb(conf, keep_trouble);
     rd_kafka_conf_set_log_cb(conf, pass_on_log_line);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, remember_certificate);
+    rd_kafka_conf_set_socket_cb(conf, open_socket);
     client->rk = rd_kafka_new(type, conf, why, sizeof(why));
     if (!client->rk) {
         rd_kafka_resp_err_t code = rd_kafka_last_error();

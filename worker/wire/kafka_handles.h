@@ -45,6 +45,7 @@ struct kafka_client {
     char trouble_text[ERROR_MESSAGE_MAX];
     /* What OpenSSL had against a broker's certificate, 0: nothing. Set by librdkafka's threads. */
     atomic_int certificate_error;
+    atomic_uint sockets; /* that were opened so far, by librdkafka's threads */
 };
 
 /* Creates the handle; `conf` is used up in any case. `client` has to outlive the handle. */
@@ -125,6 +126,7 @@ struct kafka_producer {
     rd_kafka_topic_t *topics[TOPIC_COUNT]; /* NULL: not configured */
     struct partition_count counts[TOPIC_COUNT];
     bool in_transaction;
+    bool has_echo; /* see kafka_producer_has_echo */
     unsigned produced;                 /* in this transaction */
     rd_kafka_resp_err_t delivery_code; /* the first record that was not delivered */
     char delivery_text[ERROR_MESSAGE_MAX];

@@ -184,14 +184,24 @@ static enum kafka_verdict flush(struct kafka_producer *producer, struct error *e
 enum kafka_verdict kafka_transaction_commit(struct kafka_producer *producer, struct error *err)
 {
     enum kafka_verdict verdict;
+    unsigned sockets;
 
     assert(producer->in_transaction);
     verdict = flush(producer, err);
     if (verdict == KAFKA_GO_ON) {
+        sockets = atomic_load(&producer->client.sockets);
         verdict = settle(producer, CALL_COMMIT, kafka_repeat(producer, try_commit, NULL), err);
         producer->in_transaction = verdict != KAFKA_GO_ON;
+        producer->has_echo = atomic_load(&producer->client.sockets) != sockets;
     }
     return verdict;
+}
+
+/* librdkafka says nothing of repetitions. But an answer that does not come ends the connection, so
+ * that a request is sent again on a new one. */
+bool kafka_producer_has_echo(const struct kafka_producer *producer)
+{
+    return producer->has_echo;
 }
 
 static rd_kafka_error_t *try_abort(struct kafka_producer *producer, void *unused, int timeout_ms)
