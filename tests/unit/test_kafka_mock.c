@@ -245,6 +245,12 @@ static void every_injected_error_gets_its_verdict_and_a_later_attempt_succeeds(v
                         kafka_verdict_name(injected->verdict), err.message);
             failures++;
         }
+        bool was_repeated = injected->request == REQUEST_END_TXN &&
+                            injected->errors[0] == RD_KAFKA_RESP_ERR__TRANSPORT;
+        if (verdict == KAFKA_GO_ON && was_repeated && !kafka_producer_has_echo(producer)) {
+            print_error("%s: nobody knows\n", injected->story);
+            failures++;
+        }
         if (verdict != KAFKA_GO_ON && (err.message[0] == '\0' || err.code[0] == '\0')) {
             print_error("%s: no reason given\n", injected->story);
             failures++;
