@@ -170,7 +170,7 @@ const struct setting settings[] = {
           "How results and change records are framed: confluent needs a registry, single_object "
           "none. auto: confluent when registry.url is set.")},
 
-    {INT("batch.max_events", batch.events_max, "1500", 1, 20000,
+    {INT("batch.max_events", batch.events_max, "1300", 1, 20000,
          "The largest number of events in a batch.")},
     {SIZE("batch.max_bytes", batch.bytes_max, "4MiB", 64 * KIB, GIB,
           "A batch takes no further events once their keys, values and headers are this large.")},
