@@ -13,7 +13,7 @@ EVENTS = 12
 TRAP_LIMIT_S = 60
 RECOVERY_LIMIT_S = 90
 COMMIT_BYTES = 12  # of the answer to a COMMIT
-THINKS_MS = 8000
+THINKS_MS = 8000  # of a lane between records and offsets
 KAFKA_HEAD_BYTES = 14  # length, number, version, correlation id of a request
 # So that a lane is dropped by its group before its transaction is.
 SLOW = {"kafka.consumer.max.poll.interval.ms": 6000, "kafka.transaction_timeout": "12s"}

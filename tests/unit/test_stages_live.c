@@ -135,19 +135,26 @@ static bool is_behind(void *opaque)
     return !before->is_done;
 }
 
+/* A half whose batch waits for nothing but the one before it. */
+static void half_open_behind(struct half *half, struct before *before)
+{
+    half_open(half);
+    before->batch = &half->batch;
+    half->consume.wait_ms_max = 0;
+    half->consume.is_behind = is_behind;
+    half->consume.opaque = before;
+}
+
 /* A slow machine may need longer than the batch waits: then once more. */
 static void a_batch_behind_another_goes_on_filling(void **state)
 {
     enum { TRIES = 10 };
     struct half half;
-    struct before before = {.batch = &half.batch};
+    struct before before = {.is_done = false};
 
     (void)state;
     NEED_BROKER();
-    half_open(&half);
-    half.consume.wait_ms_max = 0;
-    half.consume.is_behind = is_behind;
-    half.consume.opaque = &before;
+    half_open_behind(&half, &before);
     for (int i = 0; i < TRIES && !before.is_done; i++) {
         batch_reset(&half.batch);
         before = (struct before){.batch = &half.batch, .records_more = 2};
@@ -167,10 +174,7 @@ static void a_batch_does_not_wait_for_ever_behind_another(void **state)
     (void)state;
     NEED_BROKER();
     send_events(0, RECORDS);
-    half_open(&half);
-    half.consume.is_behind = is_behind;
-    half.consume.opaque = &before;
-    half.consume.wait_ms_max = 0;
+    half_open_behind(&half, &before);
     take_batch(&half, WAIT_MS);
     assert_int_equal(half.batch.count, RECORDS);
     int64_t waited_ms = (clock_monotonic_us() - half.batch.started_us) / 1000;
@@ -187,10 +191,7 @@ static void a_batch_behind_none_goes_at_once(void **state)
     (void)state;
     NEED_BROKER();
     send_events(0, RECORDS);
-    half_open(&half);
-    half.consume.is_behind = is_behind;
-    half.consume.opaque = &before;
-    half.consume.wait_ms_max = 0;
+    half_open_behind(&half, &before);
     take_batch(&half, WAIT_MS);
     assert_true(half.batch.count > 0);
     assert_in_range(before.asked, 1, 2 * half.batch.count);

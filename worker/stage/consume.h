@@ -18,7 +18,7 @@ struct partition *assignment_find(const struct assignment *assignment, int32_t p
 
 enum {
     HELD_ASKED_MAX = 1000,
-    BEHIND_WAIT_MS_MAX = 100, /* the same behind a batch that is on its way */
+    BEHIND_WAIT_MS_MAX = 100, /* how long a batch that is not full waits for the one before */
 };
 
 /* Records that were put back, in the order in which they are taken again. */
