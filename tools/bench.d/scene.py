@@ -196,6 +196,7 @@ class Scene:
         return self.clock(commit, count)
 
     def clock(self, begin, count):
+        self._warm_up_readers()
         cpu_before = self.lane_cpu_s()
         started = time.time()
         begin()
@@ -205,6 +206,7 @@ class Scene:
         """Starts the worker: from the moment that it has its partitions, with records to read again, to the end. The
         CPU time is that of the whole process, with its start."""
         self.checkpoint()
+        self._warm_up_readers()
         self.start()
         return self._stop_clock(count, self.wait_shared_out(), 0.0)
 
@@ -213,6 +215,12 @@ class Scene:
         self.wait_results()
         seconds = time.time() - started
         return Took(count, seconds, self.lane_cpu_s() - cpu_before, self.rss_peak_mib())
+
+    def _warm_up_readers(self):
+        """Who waits for results knows the topic's leader and is connected: to find out takes up to a second."""
+        for reader in (self._reader, self._looker):
+            for partition in self.ends:
+                reader.get_watermark_offsets(TopicPartition(self.topics.results, partition), KAFKA_S)
 
     def wait_committed(self):
         """Until the group has committed all that was sent."""
