@@ -59,7 +59,7 @@ static void act(const char *action)
     if (strncmp(action, "kill", 4) == 0)
         kill(getpid(), SIGKILL);
     else if (strncmp(action, "stop", 4) == 0)
-        kill(getpid(), SIGSTOP);
+        raise(SIGSTOP); /* to this thread: sent to the process, it could let this one run on */
     else if (strncmp(action, "sleep-", 6) == 0)
         clock_sleep_ms(strtol(action + 6, NULL, 10));
 }
