@@ -52,10 +52,19 @@ static bool is_open(const struct batch *batch, size_t i)
            !event->prepared.fault.code;
 }
 
+/* Most passwords come as hashes, which are stored as they are. */
+static bool needs_hashing(const struct secret *secret)
+{
+    struct text plain;
+    if (!secret || secret->type == SECRET_NONE)
+        return false;
+    return secret->type != SECRET_HASH || password_is_cleartext(secret->hash, &plain);
+}
+
 static bool wants_hash(const struct batch *batch, size_t i)
 {
     return is_open(batch, i) && text_is_null(batch->events[i]->prepared.password_hash) &&
-           secret_of(batch->events[i], FIELD_STORED_HASH);
+           needs_hashing(secret_of(batch->events[i], FIELD_STORED_HASH));
 }
 
 static bool wants_comparison(const struct batch *batch, size_t i)
@@ -201,10 +210,25 @@ static size_t count_foreseeable(struct batch *batch)
     return batch->count;
 }
 
-static enum status load_compared(struct prepare *prepare, struct batch *batch, size_t ready,
-                                 struct stored_password **ret_compared, struct error *err)
+/* Memory is for the events that have something to be found out: most batches have none of these. */
+static size_t count_wanting(const struct batch *batch, size_t ready)
 {
-    struct stored_password *items = ARENA_ARRAY(&batch->arena, struct stored_password, ready);
+    size_t count = 0;
+    for (size_t i = 0; i < ready; i++)
+        count += wants_comparison(batch, i) || wants_hash(batch, i);
+    return count;
+}
+
+bool prepare_is_due(const struct batch *batch)
+{
+    return count_wanting(batch, batch->count) > 0;
+}
+
+static enum status load_compared(struct prepare *prepare, struct batch *batch, size_t ready,
+                                 size_t wanting, struct stored_password **ret_compared,
+                                 struct error *err)
+{
+    struct stored_password *items = ARENA_ARRAY(&batch->arena, struct stored_password, wanting);
     size_t count = 0;
     for (size_t i = 0; i < ready; i++) {
         const struct event *event = batch->events[i];
@@ -236,11 +260,11 @@ static void add_task(struct tasks *tasks, const struct task *task, struct text p
     }
 }
 
-static void gather(struct prepare *prepare, struct batch *batch, size_t ready,
+static void gather(struct prepare *prepare, struct batch *batch, size_t ready, size_t wanting,
                    struct stored_password *compared, struct tasks *tasks)
 {
-    tasks->items = ARENA_ARRAY(&batch->arena, struct task, ready);
-    tasks->jobs = ARENA_ARRAY(&batch->arena, struct hash_job, ready);
+    tasks->items = ARENA_ARRAY(&batch->arena, struct task, wanting);
+    tasks->jobs = ARENA_ARRAY(&batch->arena, struct hash_job, wanting);
     for (size_t i = 0; i < ready; i++) {
         struct task task = {.event = batch->events[i], .record = i};
         struct text plain = TEXT_NULL;
@@ -317,12 +341,13 @@ enum status prepare_run(struct prepare *prepare, struct batch *batch, size_t *re
                         struct error *err)
 {
     size_t ready = count_foreseeable(batch);
+    size_t wanting = count_wanting(batch, ready);
     struct stored_password *compared;
     struct tasks tasks = {.count = 0};
-    enum status status = load_compared(prepare, batch, ready, &compared, err);
+    enum status status = load_compared(prepare, batch, ready, wanting, &compared, err);
     if (status != STATUS_OK)
         return status;
-    gather(prepare, batch, ready, compared, &tasks);
+    gather(prepare, batch, ready, wanting, compared, &tasks);
     status = run_tasks(prepare, &tasks, err);
     if (status == STATUS_OK)
         status = take_results(&tasks, &ready, err);

@@ -23,6 +23,8 @@ struct prepare {
     struct hash_pool *pool;            /* made with the first password, kept */
 };
 
+/* False when prepare_run would find nothing to do. */
+bool prepare_is_due(const struct batch *batch);
 /* True when prepare_run will read stored passwords: *pg has to be usable then. */
 bool prepare_needs_database(const struct batch *batch);
 
