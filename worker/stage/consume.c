@@ -101,6 +101,8 @@ void consume_close(struct consume *consume)
     forget_held(&consume->held);
     free(consume->held.messages);
     consume->held = (struct held_back){.messages = NULL};
+    kafka_group_metadata_close(consume->group);
+    consume->group = NULL;
 }
 
 /* --- asking --------------------------------------------------------------------------------------
@@ -234,6 +236,8 @@ static void drop_if_stale(const struct consume *consume, struct batch *batch)
     batch->generation = consume->assignment->generation;
     for (size_t i = 0; i < batch->count; i++)
         kafka_message_close(batch->records[i].message);
+    kafka_group_metadata_close(batch->group);
+    batch->group = NULL;
     batch->count = batch->decoded = batch->source_count = batch->bytes = 0;
 }
 
@@ -319,6 +323,25 @@ static void keep_fetching(struct consume *consume, const struct batch *batch)
     kafka_consumer_wake(consume->consumer, batch->sources[turn].partition->partition);
 }
 
+/* The generation of the group changes only with an assignment, since these are eager. librdkafka's
+ * main thread has to be asked, and waited for: once for an assignment, not for each batch. What was
+ * taken too early is refused by the group; what would be taken too late would be accepted. */
+static enum status take_group(struct consume *consume, struct batch *batch, struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (batch->group)
+        return STATUS_OK;
+    if (!consume->group || consume->group_generation != batch->generation) {
+        kafka_group_metadata_close(consume->group);
+        consume->group = NULL;
+        status = kafka_group_metadata(consume->consumer, &consume->group, err);
+        consume->group_generation = batch->generation;
+    }
+    if (status == STATUS_OK)
+        batch->group = kafka_group_metadata_copy(consume->group);
+    return status;
+}
+
 static void make_arrays(struct batch *batch)
 {
     if (batch->records)
@@ -332,10 +355,8 @@ enum status consume_run(struct consume *consume, struct batch *batch, int idle_m
 {
     make_arrays(batch);
     enum status status = fill(consume, batch, idle_ms, err);
-    kafka_group_metadata_close(batch->group);
-    batch->group = NULL;
     if (status == STATUS_OK && batch->count)
-        status = kafka_group_metadata(consume->consumer, &batch->group, err);
+        status = take_group(consume, batch, err);
     if (status != STATUS_OK || batch->count == 0)
         return give_up(consume, batch, status, err);
     batch->now_us = clock_now_us();

@@ -1,5 +1,6 @@
 /* consume: fills a batch from the assigned partitions until it has enough records, enough bytes, or
- * its first record has waited long enough; takes the group metadata with it. Commits nothing. */
+ * its first record has waited long enough; gives it the group metadata of its assignment. Commits
+ * nothing. */
 #ifndef PROVD_STAGE_CONSUME_H
 #define PROVD_STAGE_CONSUME_H
 
@@ -39,6 +40,8 @@ struct consume {
     void *opaque;
     struct counters *counters;
     struct held_back held;
+    struct kafka_group_metadata *group; /* as of the assignment that bears `group_generation` */
+    uint64_t group_generation;
     size_t turn; /* of the partitions, see kafka_consumer_wake */
 };
 
@@ -54,7 +57,7 @@ bool consume_is_full(const struct consume *consume, const struct batch *batch);
  * batch_lost when memory is short. */
 enum status consume_put_back(struct consume *consume, struct batch *batch, size_t from,
                              struct error *err);
-/* Lets go of what was put back; before the consumer is closed. */
+/* Lets go of what is kept between batches; before the consumer is closed. */
 void consume_close(struct consume *consume);
 
 #endif

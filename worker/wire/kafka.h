@@ -108,12 +108,13 @@ bool kafka_message_header(const struct kafka_message *message, size_t index, str
 bool kafka_message_header_named(const struct kafka_message *message, const char *name,
                                 struct text *ret_value);
 
-/* Group metadata as of now: taken with the batch, used by its transaction. RETRY (code
+/* Group metadata as of now, for the transactions of what was read since the assignment. RETRY (code
  * "NOT_IN_GROUP") when the consumer is not a member at the moment: generation below 0 or member id
  * empty, which the broker would not check at all. */
 struct kafka_group_metadata;
 enum status kafka_group_metadata(struct kafka_consumer *consumer,
                                  struct kafka_group_metadata **ret_metadata, struct error *err);
+struct kafka_group_metadata *kafka_group_metadata_copy(const struct kafka_group_metadata *metadata);
 void kafka_group_metadata_close(struct kafka_group_metadata *metadata);
 
 /* Questions to the brokers, each with a timeout; usable inside `assigned`. */

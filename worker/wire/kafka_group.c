@@ -66,6 +66,22 @@ enum status kafka_group_metadata(struct kafka_consumer *consumer,
     return STATUS_OK;
 }
 
+struct kafka_group_metadata *kafka_group_metadata_copy(const struct kafka_group_metadata *metadata)
+{
+    rd_kafka_consumer_group_metadata_t *copy = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(
+        (const rd_kafka_consumer_group_metadata_t *)metadata, &bytes, &size);
+
+    if (!error) {
+        error = rd_kafka_consumer_group_metadata_read(&copy, bytes, size);
+    }
+    assert(!error);
+    rd_kafka_mem_free(NULL, bytes);
+    return (struct kafka_group_metadata *)copy;
+}
+
 void kafka_group_metadata_close(struct kafka_group_metadata *metadata)
 {
     if (metadata) {
