@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "batch.h"
+#include "domain/keys.h"
 #include "domain/plan.h"
 #include "wire/ledger.h"
 #include "wire/outputs.h"
@@ -31,6 +32,8 @@ struct transaction {
     const struct memory **memories;    /* by record, from `from` on */
     bool *is_reread;
 
+    struct keys keys; /* of the segment */
+    bool has_asked;   /* for its rows, which are still to be read */
     struct working_set set;
     struct plan plan;
     struct plan_input input;

@@ -12,7 +12,8 @@
 enum {
     IDLE_MS = 200, /* how long a turn waits for a record */
     IDLE_IN_FLIGHT_MS =
-        10, /* and while a batch is on its way, which should be noted when it is done */
+        10,           /* and while a batch is on its way, which should be noted when it is done */
+    OPENED_MS = 1000, /* how long an opened transaction keeps its locks while Kafka is waited for */
 };
 
 static volatile sig_atomic_t stop_asked, reload_asked;
@@ -33,6 +34,7 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
                      const struct error *err)
 {
     const struct config_retry *retry = &lane->config->retry;
+    apply_abandon(&lane->apply);
     backoff->wait_ms = backoff->wait_ms ? backoff->wait_ms * 2 : retry->backoff_ms;
     if (backoff->wait_ms > retry->backoff_ms_max)
         backoff->wait_ms = retry->backoff_ms_max;
@@ -79,6 +81,8 @@ static enum status run_prepare(struct lane *lane, struct error *err)
 {
     size_t ready = lane->batch->count;
     enum status status = STATUS_OK;
+    if (!prepare_is_due(lane->batch))
+        return STATUS_OK;
     if (prepare_needs_database(lane->batch))
         status = lane_connect_database(lane, err);
     if (status == STATUS_OK)
@@ -166,6 +170,9 @@ static enum status finish_publish(struct lane *lane, struct error *err)
 {
     if (!lane->in_flight)
         return STATUS_OK;
+    /* Another worker may want the locks while Kafka is away. */
+    if (!publish_wait_ms(&lane->publish, OPENED_MS))
+        apply_abandon(&lane->apply);
     enum status status = do_step(lane, &publish_step, err);
     if (status == STATUS_OK)
         lane_count_batch(lane, lane->in_flight);
@@ -189,6 +196,7 @@ static void note_published(struct lane *lane)
 void lane_settle_in_flight(struct lane *lane, bool is_lost)
 {
     struct error err;
+    apply_abandon(&lane->apply);
     if (lane->in_flight) {
         if (!is_lost && publish_finish(&lane->publish, lane->in_flight, &err) == STATUS_OK)
             lane_count_batch(lane, lane->in_flight);
@@ -266,6 +274,7 @@ static enum status read_ahead(struct lane *lane, struct error *err)
     if (!consume_is_full(&lane->consume, lane->batch))
         return STATUS_OK;
     lane->ahead = free_batch(lane);
+    apply_look_up(&lane->apply);
     enum status status = consume_run(&lane->consume, lane->ahead, 0, err);
     return status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 ? STATUS_OK : status;
 }
@@ -274,6 +283,18 @@ static bool work_ahead(void *opaque)
 {
     struct lane *lane = opaque;
     return lane->ahead && decode_ahead(&lane->decode, lane->ahead);
+}
+
+/* The database goes on at once with the locks and look-ups of the batch behind, if nothing is to be
+ * found out for it before, while the lane hands the applied one over and reads ahead. */
+static void open_ahead(struct lane *lane)
+{
+    const struct batch *ahead = lane->ahead;
+    if (!ahead || stop_asked || !consume_is_full(&lane->consume, ahead) ||
+        ahead->decoded < ahead->count || prepare_is_due(ahead))
+        return;
+    apply_open(&lane->apply, lane->ahead);
+    FAILPOINT("opened_ahead");
 }
 
 /* What would be applied now would wait for the batch in flight (consume.h). */
@@ -288,6 +309,7 @@ static bool drop_if_stale(struct lane *lane)
 {
     if (lane->batch->generation == lane->assignment.generation)
         return false;
+    apply_abandon(&lane->apply);
     batch_reset(lane->batch);
     if (lane->ahead)
         lane->batch = lane->ahead;
@@ -324,7 +346,7 @@ static enum status decode(struct lane *lane, struct error *err)
 
 /* One turn of the loop:   consume > decode > prepare > apply > publish
  * While one batch is applied, the one before it is on its way to Kafka, and the one behind it is
- * decoded. */
+ * decoded; and as soon as it is applied, the transaction of that one is opened. */
 static enum status turn(struct lane *lane, struct error *err)
 {
     enum status status = consume(lane, err);
@@ -344,6 +366,8 @@ static enum status turn(struct lane *lane, struct error *err)
     FAILPOINT("after_prepare");
     status = apply_fresh(lane, err);
     if (status == STATUS_OK)
+        open_ahead(lane);
+    if (status == STATUS_OK)
         status = finish_publish(lane, err);
     if (status == STATUS_OK)
         begin_publish(lane);
@@ -361,6 +385,7 @@ static void set_exhausted(struct lane *lane, jmp_buf *target)
 
 static void drop_batches(struct lane *lane)
 {
+    apply_abandon(&lane->apply);
     batch_reset(lane->batch);
     if (lane->ahead)
         batch_reset(lane->ahead);
@@ -375,6 +400,8 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
     set_exhausted(lane, &exhausted);
     if (setjmp(exhausted) == 0) {
         enum status status = turn(lane, err);
+        if (status != STATUS_OK)
+            apply_abandon(&lane->apply);
         set_exhausted(lane, NULL);
         return status;
     }

@@ -83,6 +83,7 @@ static bool operator_has_acted(struct lane *lane)
     if (!deadline_passed(lane->look_at_us))
         return false;
     lane->look_at_us = deadline_in_ms(LOOK_MS);
+    apply_abandon(&lane->apply);
     if (!postgres_usable(lane->apply.pg) ||
         assign_operator_acts(lane->apply.pg, &lane->maker, lane->assignment.partitions,
                              lane->assignment.count, &acts, &ignored) != STATUS_OK)

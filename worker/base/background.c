@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 struct background {
     pthread_t thread;
@@ -52,8 +55,12 @@ struct background *background_open(void)
 
     if (!background)
         return NULL;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&background->mutex, NULL);
-    pthread_cond_init(&background->changed, NULL);
+    pthread_cond_init(&background->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (start(background))
         return background;
     pthread_cond_destroy(&background->changed);
@@ -100,4 +107,19 @@ void background_wait(struct background *background)
     while (background->job)
         pthread_cond_wait(&background->changed, &background->mutex);
     pthread_mutex_unlock(&background->mutex);
+}
+
+bool background_wait_ms(struct background *background, int ms)
+{
+    int64_t until_us = deadline_in_ms(ms);
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
+    int failed = 0;
+
+    pthread_mutex_lock(&background->mutex);
+    while (background->job && !failed)
+        failed = pthread_cond_timedwait(&background->changed, &background->mutex, &until);
+    bool is_done = !background->job;
+    pthread_mutex_unlock(&background->mutex);
+    return is_done;
 }

@@ -18,5 +18,7 @@ void background_run(struct background *background, void (*job)(void *argument), 
 bool background_is_done(struct background *background);
 /* Waits until the job has returned; at once when there is none. */
 void background_wait(struct background *background);
+/* The same for so long at most; false when the job still runs. */
+bool background_wait_ms(struct background *background, int ms);
 
 #endif

@@ -28,6 +28,7 @@ enum {
         .name = #file, .sql = sql_##file                                                           \
     }
 const struct statement apply_statements[] = {
+    {"begin", "BEGIN"}, /* in one pipeline with locks and look-ups */
     STATEMENT(lock_fences),
     STATEMENT(advance_fences),
     STATEMENT(note_published),
@@ -93,6 +94,7 @@ void apply_close(struct apply *apply)
 {
     postgres_close(apply->pg);
     apply->pg = NULL;
+    apply->opened = NULL;
 }
 
 /* --- load ---------------------------------------------------------------------------------------
@@ -111,40 +113,62 @@ static void gather_keys(struct transaction *t, size_t from, size_t to, struct ke
     }
 }
 
-/* BEGIN, the locks and the recall go out together. */
-static enum status open_transaction(struct transaction *t)
+static enum status read_begin(struct transaction *t)
 {
-    struct postgres *pg = t->pg;
+    struct result *result = NULL;
+    enum status status = postgres_result(t->pg, &result, t->err);
+    result_close(result);
+    return status;
+}
+
+/* BEGIN, the locks and the recall go out together; nothing is waited for. */
+static enum status send_opening(struct transaction *t)
+{
     int32_t *ids = ARENA_ARRAY(t->arena, int32_t, t->batch->source_count);
     size_t count = transaction_fences(t, ids);
-    enum status status = postgres_command(pg, "BEGIN", t->err);
+    enum status status = postgres_send(t->pg, "begin", NULL, 0, t->err);
     if (status == STATUS_OK)
-        status = ledger_send_lock(pg, ids, count, t->err);
+        status = ledger_send_lock(t->pg, ids, count, t->err);
     if (status == STATUS_OK)
         status = memory_send(t);
-    if (status == STATUS_OK)
-        status = postgres_sync(pg, t->err);
+    return status == STATUS_OK ? postgres_sync(t->pg, t->err) : status;
+}
+
+static enum status read_opening(struct transaction *t)
+{
+    enum status status = read_begin(t);
     if (status == STATUS_OK)
         status = memory_read_fences(t);
     if (status == STATUS_OK)
         status = memory_read(t);
     if (status == STATUS_OK)
-        status = postgres_drain(pg, t->err);
+        status = postgres_drain(t->pg, t->err);
     if (status == STATUS_OK)
         memory_spread(t);
     return status;
 }
 
+/* Asks for the rows that the events of a segment touch. */
+static enum status ask_rows(struct transaction *t, size_t from, size_t to)
+{
+    bool is_locked = t->apply->lost_races >= LOST_RACES_BEFORE_LOCKS;
+    gather_keys(t, from, to, &t->keys);
+    working_set_init(&t->set, t->arena, to - from);
+    enum status status = load_send(t->pg, &t->keys, is_locked, t->err);
+    t->has_asked = status == STATUS_OK;
+    return status == STATUS_OK ? postgres_sync(t->pg, t->err) : status;
+}
+
 static enum status load_segment(struct transaction *t, size_t from, size_t to)
 {
-    struct keys keys;
-    bool is_locked = t->apply->lost_races >= LOST_RACES_BEFORE_LOCKS;
-    gather_keys(t, from, to, &keys);
-    working_set_init(&t->set, t->arena, to - from);
-    enum status status = load_send(t->pg, &keys, is_locked, t->err);
-    if (status == STATUS_OK)
-        status = postgres_sync(t->pg, t->err);
-    return status == STATUS_OK ? load_read(t->pg, &keys, &t->set, t->err) : status;
+    enum status status = t->has_asked ? STATUS_OK : ask_rows(t, from, to);
+    t->has_asked = false;
+    return status == STATUS_OK ? load_read(t->pg, &t->keys, &t->set, t->err) : status;
+}
+
+static size_t segment_end(const struct transaction *t, size_t from)
+{
+    return t->from + plan_segment_end(&t->input, from - t->from);
 }
 
 /* --- the transaction ----------------------------------------------------------------------------
@@ -189,7 +213,7 @@ static enum status run_segments(struct transaction *t)
     enum status status = STATUS_OK;
     plan_begin(&t->plan, t->arena, &t->set, t->apply->policy, t->to - t->from);
     for (size_t from = t->from, to; from < t->to && status == STATUS_OK; from = to) {
-        to = t->from + plan_segment_end(&t->input, from - t->from);
+        to = segment_end(t, from);
         status = load_segment(t, from, to);
         if (status != STATUS_OK)
             break;
@@ -298,13 +322,34 @@ static void begin(struct transaction *t, struct apply *apply, struct batch *batc
     };
 }
 
+/* The transaction over the range, opened ahead of its turn or now. */
+static enum status open_transaction(struct transaction *t, struct apply *apply, struct batch *batch,
+                                    size_t from, size_t to, struct error *err)
+{
+    const struct transaction *opened = apply->opened;
+    if (opened && opened->batch == batch && opened->from == from && opened->to == to) {
+        *t = *opened;
+        t->err = err;
+        apply->opened = NULL;
+        return STATUS_OK;
+    }
+    apply_abandon(apply);
+    if (!postgres_usable(apply->pg))
+        return error_set(err, STATUS_RETRY, "08006", "postgres: the connection was lost");
+    begin(t, apply, batch, from, to, err);
+    return send_opening(t);
+}
+
 static enum status transact(struct apply *apply, struct batch *batch, size_t from, size_t to,
                             struct error *err)
 {
     struct transaction t;
-    begin(&t, apply, batch, from, to, err);
+    enum status status = open_transaction(&t, apply, batch, from, to, err);
+    if (status != STATUS_OK)
+        return status;
     postgres_meanwhile(apply->pg, apply->meanwhile, apply->opaque);
-    enum status status = open_transaction(&t);
+    if (!t.has_asked)
+        status = read_opening(&t);
     if (status == STATUS_OK)
         status = run_segments(&t);
     FAILPOINT("in_transaction");
@@ -313,6 +358,42 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     if (status == STATUS_OK)
         status = write_machinery(&t);
     return status == STATUS_OK ? commit(&t) : status;
+}
+
+void apply_open(struct apply *apply, struct batch *batch)
+{
+    struct error ignored;
+    apply_abandon(apply);
+    if (!postgres_usable(apply->pg))
+        return;
+    apply->opened = ARENA_NEW(&batch->arena, struct transaction);
+    begin(apply->opened, apply, batch, 0, batch->count, &ignored);
+    if (send_opening(apply->opened) != STATUS_OK)
+        apply_abandon(apply);
+}
+
+void apply_look_up(struct apply *apply)
+{
+    struct transaction *t = apply->opened;
+    struct error ignored;
+    if (!t)
+        return;
+    t->err = &ignored;
+    enum status status = read_opening(t);
+    if (status == STATUS_OK)
+        status = ask_rows(t, t->from, segment_end(t, t->from));
+    if (status != STATUS_OK)
+        apply_abandon(apply);
+}
+
+void apply_abandon(struct apply *apply)
+{
+    struct error ignored;
+    if (!apply->opened)
+        return;
+    apply->opened = NULL;
+    if (!postgres_usable(apply->pg) || postgres_rollback(apply->pg, &ignored) != STATUS_OK)
+        apply_close(apply);
 }
 
 /* --- retries and unrolling -----------------------------------------------------------------------

@@ -12,6 +12,8 @@
 #include "wire/postgres.h"
 #include "wire/store.h"
 
+struct transaction; /* batch_transaction.h */
+
 /* What the stage works with. Owned by the lane, but the connection, which the stage opens again
  * after it was lost. */
 struct apply {
@@ -22,6 +24,7 @@ struct apply {
     struct counters *counters;
     struct breaker *breaker; /* hears of records that the database refuses */
     struct id_supplies ids;
+    struct transaction *opened;      /* ahead of its turn, see apply_open; NULL: none */
     bool (*meanwhile)(void *opaque); /* see postgres_meanwhile; NULL: nothing */
     void *opaque;
     int lost_races;  /* in a row, for the same batch */
@@ -44,6 +47,17 @@ void apply_close(struct apply *apply);
  * are applied. STATUS_FATAL with the code BATCH_LOST: another worker owns a partition now; drop
  * the batch. */
 enum status apply_run(struct apply *apply, struct batch *batch, struct error *err);
+/* Opens the transaction of the batch that comes next: its locks and look-ups are the database's
+ * work while the caller does something else, but nothing that uses the connection. For a batch that
+ * is decoded and prepared, and does not change any more. apply_run goes on with it. It may fail:
+ * then apply_run opens its own, and says why that fails. */
+void apply_open(struct apply *apply, struct batch *batch);
+/* Takes one step further what apply_open has opened, if anything: reads what is known of the
+ * records, and asks for the rows. */
+void apply_look_up(struct apply *apply);
+/* Rolls back what apply_open has opened, if anything: its batch will not be applied now. Must come
+ * before that batch is reset, and before anything else uses the connection. */
+void apply_abandon(struct apply *apply);
 /* VerifyPassword compared against a hash that has changed meanwhile, in another lane or by an event
  * before it in the batch: back to prepare. RETRY; nothing of the transaction is committed. */
 extern const char apply_stale[]; /* "STALE" */

@@ -376,6 +376,11 @@ bool publish_is_done(const struct publish *publish)
     return background_is_done(publish->background);
 }
 
+bool publish_wait_ms(const struct publish *publish, int ms)
+{
+    return background_wait_ms(publish->background, ms);
+}
+
 enum status publish_finish(struct publish *publish, struct batch *batch, struct error *err)
 {
     if (!publish->batch)

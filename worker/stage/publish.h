@@ -41,6 +41,8 @@ void publish_close(struct publish *publish);
 void publish_begin(struct publish *publish, struct batch *batch);
 /* True when publish_finish would not wait. */
 bool publish_is_done(const struct publish *publish);
+/* Waits for that, so long at most. */
+bool publish_wait_ms(const struct publish *publish, int ms);
 /* Waits for the end of the batch that was sent off, however often Kafka makes it try again from
  * memory; sends it off when it is not on its way. RETRY: Kafka is away; run it again. RETRY with
  * the code BATCH_LOST: the group has moved on, drop the batch and restart the consumer; whoever

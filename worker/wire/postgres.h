@@ -4,8 +4,8 @@
  *
  * Statements are prepared at connect from the embedded .sql files, so that a typo stops start-up.
  * Requests are queued in pipeline mode and their results read in order; COPY and plain commands
- * leave pipeline mode by themselves. The order of calls in a batch: postgres_command("BEGIN")
- *   postgres_send ... postgres_send, postgres_sync, postgres_result ... postgres_result,
+ * leave pipeline mode by themselves. The order of calls in a batch:
+ *   postgres_send (of BEGIN) ... postgres_send, postgres_sync, postgres_result ... postgres_result,
  * postgres_drain postgres_copy_begin, (copy_row, copy_*, copy_flush) ..., postgres_copy_end
  *   postgres_commit, or after any error postgres_rollback
  * Calls in another order are mistakes of ours and end in an assert.
