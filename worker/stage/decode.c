@@ -137,6 +137,7 @@ static void finish(struct decode *decode, struct batch *batch, size_t i, struct 
     if (!uuid_is_nil(&event->event_id))
         event->object_uuid = crypto_uuid_like(&event->event_id, "account");
     batch->events[i] = event;
+    batch->deaths[i] = NULL; /* of a record that was dropped with its assignment */
 }
 
 static enum status decode_one(struct decode *decode, struct batch *batch, size_t i, bool may_ask,
