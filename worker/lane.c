@@ -393,7 +393,9 @@ static void drop_batches(struct lane *lane)
 }
 
 /* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
- * smaller pieces. The code between leaves no handle open but the connection, which is made anew. */
+ * smaller pieces. The code between leaves no handle open but the connection, which is made anew. A
+ * batch that is applied already, when it happens to the one behind, is published from what is
+ * stored. */
 static enum status guarded_turn(struct lane *lane, struct error *err)
 {
     jmp_buf exhausted;

@@ -207,7 +207,7 @@ static void the_session_has_the_settings_that_the_code_relies_on(void **state)
     check_setting(pg, "application_name", "provd test");
     check_setting(pg, "statement_timeout", "20s");
     check_setting(pg, "lock_timeout", "10001ms");
-    check_setting(pg, "idle_in_transaction_session_timeout", "20s");
+    check_setting(pg, "idle_in_transaction_session_timeout", "6666ms");
     check_setting(pg, "search_path", "provd, pg_temp");
     check_setting(pg, "TimeZone", "UTC");
     check_setting(pg, "client_encoding", "UTF8");

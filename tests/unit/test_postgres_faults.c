@@ -21,6 +21,7 @@ static const struct statement statements[] = {
     {"put", "INSERT INTO item (id) VALUES ($1)"},
     {"sleep", "SELECT pg_sleep($1::int8)"},
     {"commit", "COMMIT"},
+    {"flood", "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"},
     {NULL, NULL},
 };
 
@@ -246,6 +247,19 @@ static void a_client_that_stands_still_in_a_transaction_loses_its_locks(void **s
     postgres_close(admin);
 }
 
+static int64_t end_stalled_soon(struct postgres *healthy)
+{
+    int64_t deadline_us = deadline_in_ms(WAIT_MS);
+    int64_t ended = 0;
+    struct error err;
+
+    while (ended == 0 && !deadline_passed(deadline_us)) {
+        clock_sleep_ms(100);
+        assert_ok(postgres_end_stalled(healthy, &ended, &err), &err);
+    }
+    return ended;
+}
+
 /* Neither statement_timeout nor idle_in_transaction_session_timeout reaches a backend that reads
  * COPY rows from its client: shown here, and the way out. */
 static void a_client_that_stands_still_in_a_copy_is_ended_by_its_successor(void **state)
@@ -270,18 +284,34 @@ static void a_client_that_stands_still_in_a_copy_is_ended_by_its_successor(void 
     assert_ok(copy_send(other_copy, &err), &err);
     assert_ok(postgres_end_stalled(healthy, &ended, &err), &err);
     assert_int_equal(ended, 0); /* not stalled for long enough */
-    int64_t deadline_us = deadline_in_ms(WAIT_MS);
-    while (ended == 0 && !deadline_passed(deadline_us)) {
-        clock_sleep_ms(100);
-        assert_ok(postgres_end_stalled(healthy, &ended, &err), &err);
-    }
-    assert_int_equal(ended, 1);
+    assert_int_equal(end_stalled_soon(healthy), 1);
     wait_until_gone(admin, stopped);
     test_command(admin, "INSERT INTO item (id) VALUES (1)"); /* its row lock is gone */
     assert_int_equal(postgres_copy_end(copy, &rows, &err), STATUS_RETRY);
     check_lost(stopped);
     assert_true(postgres_usable(other));
     postgres_close(other);
+    postgres_close(healthy);
+    postgres_close(admin);
+}
+
+/* The same with a backend whose answers are not read. */
+static void a_client_that_reads_no_answers_is_ended_by_its_successor(void **state)
+{
+    struct postgres *admin = open_empty();
+    struct postgres *stopped = open_with(HASTY_MS, HASTY_MS);
+    struct postgres *healthy = open_with(HASTY_MS, HASTY_MS);
+    struct error err;
+
+    (void)state;
+    test_command(stopped, "BEGIN; INSERT INTO item (id) VALUES (1)");
+    assert_ok(postgres_send(stopped, "flood", NULL, 0, &err), &err);
+    assert_ok(postgres_sync(stopped, &err), &err);
+    assert_int_equal(end_stalled_soon(healthy), 1);
+    wait_until_gone(admin, stopped);
+    test_command(admin, "INSERT INTO item (id) VALUES (1)"); /* its row lock is gone */
+    assert_int_equal(read_one(stopped, &err), STATUS_RETRY);
+    check_lost(stopped);
     postgres_close(healthy);
     postgres_close(admin);
 }
@@ -396,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_session_that_is_terminated_between_two_requests_is_lost),
         cmocka_unit_test(a_client_that_stands_still_in_a_transaction_loses_its_locks),
         cmocka_unit_test(a_client_that_stands_still_in_a_copy_is_ended_by_its_successor),
+        cmocka_unit_test(a_client_that_reads_no_answers_is_ended_by_its_successor),
         cmocka_unit_test(a_commit_without_an_answer_is_in_doubt_and_never_cancelled),
         cmocka_unit_test(a_pipelined_commit_without_an_answer_is_in_doubt_too),
         cmocka_unit_test(a_commit_whose_session_is_terminated_is_in_doubt),

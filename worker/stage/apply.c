@@ -360,12 +360,23 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     return status == STATUS_OK ? commit(&t) : status;
 }
 
+/* A stopped process may hold our fences where no timeout of the server reaches it
+ * (wire/postgres.h). */
+static void end_stalled(struct apply *apply, const struct error *err)
+{
+    int64_t ended = postgres_end_stalled_after(apply->pg, err);
+    if (ended)
+        log_event(LOG_WARNING, "ended sessions of stopped workers that held locks",
+                  LOG_INT("sessions", ended));
+}
+
 void apply_open(struct apply *apply, struct batch *batch)
 {
     struct error ignored;
     apply_abandon(apply);
     if (!postgres_usable(apply->pg))
         return;
+    apply->lost_races = 0;
     apply->opened = ARENA_NEW(&batch->arena, struct transaction);
     begin(apply->opened, apply, batch, 0, batch->count, &ignored);
     if (send_opening(apply->opened) != STATUS_OK)
@@ -382,8 +393,10 @@ void apply_look_up(struct apply *apply)
     enum status status = read_opening(t);
     if (status == STATUS_OK)
         status = ask_rows(t, t->from, segment_end(t, t->from));
-    if (status != STATUS_OK)
-        apply_abandon(apply);
+    if (status == STATUS_OK)
+        return;
+    apply_abandon(apply);
+    end_stalled(apply, &ignored);
 }
 
 void apply_abandon(struct apply *apply)
@@ -402,16 +415,6 @@ void apply_abandon(struct apply *apply)
 static bool lost_race(const struct error *err)
 {
     return postgres_lost_race(err) || strcmp(err->code, rows_lost_race) == 0;
-}
-
-/* A stopped process may hold our fences in a COPY that no timeout of the server ends
- * (wire/postgres.h). */
-static void end_stalled(struct apply *apply, const struct error *err)
-{
-    int64_t ended = postgres_end_stalled_after(apply->pg, err);
-    if (ended)
-        log_event(LOG_WARNING, "ended sessions of stopped workers that held locks",
-                  LOG_INT("sessions", ended));
 }
 
 static void count_failure(struct counters *counters, const struct error *err)

@@ -378,10 +378,11 @@ enum status postgres_rollback(struct postgres *pg, struct error *err)
     return status;
 }
 
-/* A session that waits for the rest of a COPY is "active" for the server:
- * idle_in_transaction_session_ timeout does not count, and statement_timeout cannot interrupt
- * reading from the client. Healthy ones never get older than the statement timeout. Programs are
- * the same up to their first digit or space, so that lanes know each other. */
+/* A session that waits for the rest of a COPY, or for its answers to be read, is "active" for the
+ * server: idle_in_transaction_session_timeout does not count, and statement_timeout cannot
+ * interrupt reading from the client or writing to it. Healthy ones never get older than the
+ * statement timeout. Programs are the same up to their first digit or space, so that lanes know
+ * each other. */
 enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct error *err)
 {
     static const char sql[] =
@@ -391,7 +392,8 @@ enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct
         " AND pid <> pg_catalog.pg_backend_pid()"
         " AND substring(application_name from '^[^0-9 ]+') ="
         "     substring(current_setting('application_name') from '^[^0-9 ]+')"
-        " AND state = 'active' AND wait_event = 'ClientRead' AND query ILIKE 'copy%'"
+        " AND state = 'active' AND (wait_event = 'ClientRead' AND query ILIKE 'copy%'"
+        "                           OR wait_event = 'ClientWrite')"
         " AND query_start < pg_catalog.clock_timestamp() - $1::int8 * interval '1 millisecond'";
     uint64_t timeout_be = __builtin_bswap64((uint64_t)statement_deadline_ms(pg));
     struct param timeout = {&timeout_be, sizeof timeout_be};

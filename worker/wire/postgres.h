@@ -154,8 +154,9 @@ bool postgres_commit_not_durable(struct postgres *pg);
 enum status postgres_rollback(struct postgres *pg, struct error *err);
 
 /* Ends sessions of ours (same user, database and program) that hang in a COPY whose client has sent
- * nothing for longer than the statement timeout, e.g. that of a stopped process: neither timeout of
- * the server reaches those, and they keep their row locks. For a worker that gets 55P03 on a fence.
+ * nothing for longer than the statement timeout, or in answers that it does not read, e.g. that of
+ * a stopped process: neither timeout of the server reaches those, and they keep their row locks.
+ * For a worker that gets 55P03 on a fence.
  */
 enum status postgres_end_stalled(struct postgres *pg, int64_t *ret_ended, struct error *err);
 /* The same after a failure, when it was 55P03 and the connection is still there: the number of

@@ -12,6 +12,9 @@ enum {
     PARAMS_MAX = 64,             /* of one statement */
     DEADLINE_MARGIN_MS = 2000,   /* ours comes after the server's, so that its word wins */
     SERVER_VERSION_MIN = 150000, /* what the migrations and the pipeline are tested with */
+    /* A lane idles in a transaction for a second at most, when Kafka is slow. By default it is 10
+     * s, when Kafka, too, takes a worker for dead: its successor need not wait for its locks. */
+    IDLE_IN_TRANSACTION_SHARE = 3, /* of the statement timeout */
     IDLE_IN_TRANSACTION_MS_MIN = 5000,
 };
 

@@ -67,8 +67,11 @@ static enum status set_session(struct postgres *pg, struct error *err)
 {
     char sql[sizeof session_sql + 64];
     long long timeout_ms = pg->statement_timeout_ms;
-    long long idle_ms =
-        timeout_ms > IDLE_IN_TRANSACTION_MS_MIN ? timeout_ms : IDLE_IN_TRANSACTION_MS_MIN;
+    long long idle_ms = timeout_ms / IDLE_IN_TRANSACTION_SHARE;
+
+    if (idle_ms < IDLE_IN_TRANSACTION_MS_MIN) {
+        idle_ms = IDLE_IN_TRANSACTION_MS_MIN;
+    }
 
     snprintf(sql, sizeof sql, session_sql, timeout_ms, timeout_ms / 2 + 1, idle_ms);
     enum status status = postgres_command(pg, sql, err);
