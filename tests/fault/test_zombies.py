@@ -11,20 +11,24 @@ from support.waiting import wait_until
 # Where a worker is frozen: in each stage, and between the two commits.
 FREEZE_POINTS = ("after_consume", "after_prepare", "after_commit", "before_send_offsets", "before_kafka_commit")
 # There only the epoch in the fence can stop it; before, it hears of its loss when it reads ahead, and later the group
-# tells it.
+# tells it. Its batch is not full, or its transaction could be open already, and the server would have ended that.
 BEFORE_APPLY = ("after_prepare",)
 RECORDS = 60
+BATCH = 30
 
 
 @pytest.fixture(scope="module")
 def frozen(make_world):
     """point -> a world whose first worker was frozen there, as by a paused machine, until another had taken over."""
-    worlds = {point: make_world(settings={"batch.max_events": 30}) for point in FREEZE_POINTS}
+    worlds = {
+        point: make_world(settings={"batch.max_events": 10 * RECORDS if point in BEFORE_APPLY else BATCH})
+        for point in FREEZE_POINTS
+    }
     for number, (point, world) in enumerate(worlds.items()):
         world.traffic = Traffic(100 + number)
         world.start()
         hits = int(world.worker.metric("provd_batch_events_count"))
-        world.worker.set_failpoints(f"{point}=stop:{hits + 2}")
+        world.worker.set_failpoints(f"{point}=stop:{'*' if point in BEFORE_APPLY else hits + 2}")
         world.sources = world.send(world.traffic.records(RECORDS))
     for point, world in worlds.items():
         wait_until(lambda: all(is_stopped(pid) for pid in world.worker.lane_pids()), what=f"frozen at {point}")

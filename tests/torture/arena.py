@@ -25,7 +25,7 @@ FILL_BYTES = 1024 * 1024
 LEAVE_LIMIT_S = 40
 # So that a fault hits many batches, and is noticed soon.
 SETTINGS = {
-    "batch.max_events": 40,
+    "batch.max_events": 12,  # full ones, so that transactions are opened ahead
     "database.statement_timeout": "4s",
     "database.commit_timeout": "4s",
     "database.connect_timeout": "4s",

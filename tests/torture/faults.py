@@ -12,8 +12,8 @@ import threading
 from support.proxy import KAFKA_REQUESTS, REPLY, REQUEST, AfterBytes, KafkaReply, commit_reply, commit_request, kafka_request
 
 FAIL_POINTS = (
-    "after_consume", "after_prepare", "in_transaction", "before_commit", "after_commit", "before_send_offsets",
-    "after_send_offsets", "before_kafka_commit", "after_kafka_commit",
+    "after_consume", "after_prepare", "in_transaction", "before_commit", "after_commit", "opened_ahead",
+    "before_send_offsets", "after_send_offsets", "before_kafka_commit", "after_kafka_commit",
 )  # fmt: skip
 COMMIT_BYTES = 12
 LONG_S = 9.0  # longer than a session of the group lasts
