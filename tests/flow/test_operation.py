@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -47,6 +48,26 @@ def test_the_smallest_batches_are_published_though_nothing_follows(make_world):
     world = make_world(settings={"batch.max_events": 1}, partitions=1).start()
     (result,) = world.ask([create(world)])
     assert result["status"] == "APPLIED"
+    world.check()
+
+
+def test_what_comes_while_a_batch_is_published_goes_together(make_world):
+    """It would wait for that publication all the same. One that is on its own is not kept waiting (batch.max_wait)."""
+    rounds = 10
+    world = make_world(settings={"batch.max_wait": "1ms"}, partitions=1).start()
+    world.worker.set_failpoints("before_kafka_commit=sleep-300:*")
+    batches = world.worker.metric("provd_batch_events_count")
+    for _ in range(rounds):
+        applied = world.fences()[0]["next_offset"]
+        sources = world.send([create(world)])
+        wait_until(lambda: world.fences()[0]["next_offset"] > applied, what="applied, and being published")
+        sources += world.send([create(world)])
+        time.sleep(0.03)
+        sources += world.send([create(world)])
+        world.answers(sources)
+    world.worker.set_failpoints("")
+    batches = world.worker.metric("provd_batch_events_count") - batches
+    assert batches < 2.5 * rounds, "the second and the third were in one batch most times"
     world.check()
 
 
