@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 WARM_UP_S = 2
 LIMIT_S = 30.0
@@ -16,7 +16,9 @@ LIMIT_S = 30.0
 
 def measure_latency(scene, events, rate):
     """Milliseconds of each of the events (number, key, value); those of the first two seconds are left out."""
-    reader = _reader(scene)
+    reader = scene.make_reader("read_committed", wait_ms=5)
+    # New results only: those of the scene's context and domains have other keys.
+    reader.assign([TopicPartition(scene.topics.results, partition, 0) for partition in scene.ends])
     received = {}
     missing = {key for _, key, _ in events}
     sender = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -32,26 +34,10 @@ def measure_latency(scene, events, rate):
         assert not missing, f"{len(missing)} events without a result"
         sent = pickle.load(sender.stdout)
     finally:
-        reader.close()
+        reader.unassign()
         sender.kill()
         sender.wait()
     return [(received[key] - sent[key]) * 1000 for _, key, _ in events[rate * WARM_UP_S :]]
-
-
-def _reader(scene):
-    """Reads new results only; those of the scene's context and domains have other keys."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": scene.brokers,
-            "group.id": scene.topics.prefix + ".latency",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 5,
-        }
-    )
-    reader.assign([TopicPartition(scene.topics.results, partition, 0) for partition in scene.ends])
-    return reader
 
 
 def send(brokers, topic, partitions, events, rate):

@@ -70,7 +70,7 @@ def floor_and_new(bench):
                 runs.append(scene.measure(traffic.creates(count)))
                 check(scene, applied=count)
                 scene.stop()
-                scene.checkpoint()
+                scene.quiet_server()
                 floors.append(bench.run_floor(scene.database, lanes))
         bench.floor[lanes] = statistics.median(floors)
         took = sorted(runs, key=lambda run: run.rate)[len(runs) // 2]

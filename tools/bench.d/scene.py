@@ -65,17 +65,18 @@ class Scene:
             {"bootstrap.servers": stack.brokers, "group.id": self.topics.group, "enable.auto.commit": False}
         )
         self._closing.callback(self._asker.close)
-        self._reader = self._make_reader("read_committed")
-        self._looker = self._make_reader("read_uncommitted")
+        self._reader = self.make_reader("read_committed")
+        self._looker = self.make_reader("read_uncommitted")
 
-    def _make_reader(self, isolation):
+    def make_reader(self, isolation, wait_ms=20):
+        """Closed with the scene."""
         reader = Consumer(
             {
                 "bootstrap.servers": self.brokers,
                 "group.id": self.topics.prefix + ".reader",
                 "enable.auto.commit": False,
                 "isolation.level": isolation,
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": wait_ms,
             }
         )
         self._closing.callback(reader.close)
@@ -192,7 +193,7 @@ class Scene:
     def measure(self, events):
         """From the moment that the events are there until the last result is readable."""
         commit, count = self.prepare(events)
-        self.checkpoint()
+        self.quiet_server()
         return self.clock(commit, count)
 
     def clock(self, begin, count):
@@ -205,7 +206,7 @@ class Scene:
     def measure_from_start(self, count):
         """Starts the worker: from the moment that it has its partitions, with records to read again, to the end. The
         CPU time is that of the whole process, with its start."""
-        self.checkpoint()
+        self.quiet_server()
         self._warm_up_readers()
         self.start()
         return self._stop_clock(count, self.wait_shared_out(), 0.0)
@@ -257,11 +258,13 @@ class Scene:
     def rss_peak_mib(self):
         return max(_status_kib(pid, "VmHWM") for pid in self.worker.lane_pids()) / 1024
 
-    def checkpoint(self):
-        """So that the database's own checkpoint falls into no measurement."""
+    def quiet_server(self):
+        """So that the server's own work falls into no measurement: it would be that of the one before."""
         with contextlib.closing(self.database.connect()) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
+                cursor.execute("ALTER SYSTEM SET autovacuum = off")
+                cursor.execute("SELECT pg_reload_conf()")
                 cursor.execute("CHECKPOINT")
 
     # --- what became of it --------------------------------------------------------------------------------------------
