@@ -4,10 +4,11 @@
 
 const char batch_lost[] = "BATCH_LOST";
 
-void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max)
+void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max,
+                struct arena_pool *pool)
 {
     *batch = (struct batch){.count_max = count_max, .count_limit = count_max};
-    arena_init(&batch->arena, memory_bytes_max, memory_bytes_max);
+    arena_init_pooled(&batch->arena, memory_bytes_max, pool);
 }
 
 void batch_shrink(struct batch *batch)

@@ -1,9 +1,10 @@
 /* The batch: the only thing that flows. Each stage fills in its own arrays, left to right:
  *
  *     consume: records, sources, group     decode: events, deaths     prepare: events[].prepared
- *     apply: outcomes, outputs             publish: nothing, it sends outputs and offsets
+ *     apply: outputs                       publish: nothing, it sends outputs and offsets
  *
- * Everything in it lives in the batch's arena, but the messages, whose bytes records point into. */
+ * Everything in it lives in the batch's arena, but the messages, whose bytes records point into.
+ * It lives until it is published: what a stage needs no longer than itself is not put there. */
 #ifndef PROVD_BATCH_H
 #define PROVD_BATCH_H
 
@@ -78,6 +79,8 @@ struct output_change {
 
 /* What is to be published for a record. */
 struct output {
+    enum outcome_status status; /* and code: undefined for a dead letter */
+    enum code code;
     bool is_silent;     /* a replay: nothing is published */
     struct text result; /* framed value; null for a dead letter */
     struct uuid result_id;
@@ -105,7 +108,6 @@ struct batch {
     struct event **events; /* NULL: a dead letter */
     struct death **deaths; /* NULL: an event */
 
-    struct outcome *outcomes;
     struct output *outputs;
 };
 
@@ -113,8 +115,9 @@ struct batch {
  * Drop it, and ask the fence where to read again. */
 extern const char batch_lost[];
 
-/* Arena and arrays for up to `count_max` records; memory comes with use. */
-void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max);
+/* Arena and arrays for up to `count_max` records; memory comes with use, from the pool. */
+void batch_init(struct batch *batch, size_t count_max, size_t memory_bytes_max,
+                struct arena_pool *pool);
 /* Gives messages and metadata back and forgets everything; ready for the next records. */
 void batch_reset(struct batch *batch);
 /* Half as many records from now on, since these needed more memory than there is. It takes more

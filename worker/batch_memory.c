@@ -108,15 +108,19 @@ static const struct memory *memory_of(struct transaction *t, size_t i, bool is_r
 /* What was a dead letter stays one, even if its bytes can be read by now. */
 static void bury_again(struct transaction *t, size_t i, const struct memory *memory)
 {
-    struct death *death = ARENA_NEW(t->arena, struct death);
+    struct arena *arena = &t->batch->arena;
+    struct death *death = ARENA_NEW(arena, struct death);
+    const struct event *event = t->batch->events[i];
     char code[64];
     snprintf(code, sizeof code, "%.*s", TEXT_ARG(memory->code));
     *death = (struct death){
         .stage = stage_from_name(memory->stage),
         .code = code_from_name(code),
-        .message = memory->message,
+        .message = text_copy(arena, memory->message),
         .failed_at_us = memory->recorded_at,
     };
+    memcpy(death->value_hash, event ? event->payload_hash : t->batch->deaths[i]->value_hash,
+           PAYLOAD_HASH_LEN);
     t->batch->deaths[i] = death;
     t->batch->events[i] = NULL;
 }

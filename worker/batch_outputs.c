@@ -52,7 +52,7 @@ static void append_summary(struct transaction *t, struct outcome *outcome, int64
 /* A row in the change log for each of them (rulings.md, 21); a dry run has only the record. */
 static enum status log_members(struct transaction *t, size_t i, const struct output_source *source)
 {
-    struct outcome *outcome = &t->batch->outcomes[i];
+    struct outcome *outcome = transaction_outcome(t, i);
     struct fence_state *fence = &t->fences[t->batch->records[i].source];
     int64_t seq_first = fence->chain_seq + 1;
     bool is_planned = outcome->status == OUTCOME_PLANNED;
@@ -76,16 +76,16 @@ static enum status log_members(struct transaction *t, size_t i, const struct out
 static enum status make_changes(struct transaction *t, size_t i, const struct output_source *source,
                                 struct output *output)
 {
-    struct outcome *outcome = &t->batch->outcomes[i];
+    struct outcome *outcome = transaction_outcome(t, i);
     struct fence_state *fence = &t->fences[t->batch->records[i].source];
     if (outcome->status == OUTCOME_PLANNED || outcome->change_count == 0)
         return STATUS_OK;
     outcome->chain_seq = fence->chain_seq + 1;
-    output->changes = ARENA_ARRAY(t->arena, struct output_change, outcome->change_count);
+    output->changes = ARENA_ARRAY(&t->batch->arena, struct output_change, outcome->change_count);
     for (size_t c = 0; c < outcome->change_count; c++) {
-        enum status status =
-            output_change(t->maker, source, t->batch->events[i], &outcome->changes[c], (uint32_t)c,
-                          fence, t->arena, new_change(t), &output->changes[c].value, t->err);
+        enum status status = output_change(
+            t->maker, source, t->batch->events[i], &outcome->changes[c], (uint32_t)c, fence,
+            &t->batch->arena, new_change(t), &output->changes[c].value, t->err);
         if (status != STATUS_OK)
             return status;
     }
@@ -96,7 +96,7 @@ static enum status make_changes(struct transaction *t, size_t i, const struct ou
 static void note_in_ledger(struct transaction *t, size_t i, const struct output *output)
 {
     const struct event *event = t->batch->events[i];
-    const struct outcome *outcome = &t->batch->outcomes[i];
+    const struct outcome *outcome = transaction_outcome(t, i);
     const struct record *record = &t->batch->records[i];
     if (outcome->derived)
         return;
@@ -149,9 +149,11 @@ static void note_death(struct transaction *t, size_t i)
 enum status output_make(struct transaction *t, size_t i)
 {
     struct output *output = &t->batch->outputs[i];
-    struct outcome *outcome = &t->batch->outcomes[i];
+    struct outcome *outcome = transaction_outcome(t, i);
     const struct output_source source = output_source_of(t, i);
-    *output = (struct output){.is_silent = t->batch->records[i].is_replay};
+    *output = (struct output){.status = outcome->status,
+                              .code = outcome->code,
+                              .is_silent = t->batch->records[i].is_replay};
     output->result_id = output_id(
         t->maker, &source, t->batch->events[i] ? OUTPUT_KIND_RESULT : OUTPUT_KIND_DEAD_LETTER, 0);
     if (!t->batch->events[i]) {
@@ -159,7 +161,8 @@ enum status output_make(struct transaction *t, size_t i)
         return STATUS_OK;
     }
     if (outcome->recalled) {
-        output->result = outcome->memory->result;
+        if (!output->is_silent)
+            output->result = text_copy(&t->batch->arena, outcome->memory->result);
         return STATUS_OK;
     }
     enum status status = log_members(t, i, &source);
@@ -167,7 +170,7 @@ enum status output_make(struct transaction *t, size_t i)
         status = make_changes(t, i, &source, output);
     if (status == STATUS_OK)
         status = output_result(t->maker, &source, &output->result_id, t->batch->events[i], outcome,
-                               t->arena, &output->result, t->err);
+                               &t->batch->arena, &output->result, t->err);
     if (status == STATUS_OK)
         note_in_ledger(t, i, output);
     return status;
@@ -197,7 +200,8 @@ static void expect_changes(struct transaction *t, size_t i, const struct memory 
     struct output *output = &t->batch->outputs[i];
     struct ledger_place *place = ARENA_NEW(t->arena, struct ledger_place);
     *place = (struct ledger_place){memory->fence_id, memory->chain_seq};
-    output->changes = ARENA_ARRAY(t->arena, struct output_change, (size_t)memory->change_count);
+    output->changes =
+        ARENA_ARRAY(&t->batch->arena, struct output_change, (size_t)memory->change_count);
     map_put(&t->recalled, (struct text){(const char *)place, sizeof *place}, output);
 }
 
@@ -228,5 +232,6 @@ enum status output_recall_changes(struct transaction *t)
     }
     if (count == 0)
         return STATUS_OK;
-    return ledger_recall_changes(t->pg, spans, count, t->arena, take_recalled_change, t, t->err);
+    return ledger_recall_changes(t->pg, spans, count, &t->batch->arena, take_recalled_change, t,
+                                 t->err);
 }

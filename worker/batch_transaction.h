@@ -14,14 +14,15 @@
 struct apply;
 struct postgres;
 
-/* One transaction over the records [from, to) of the batch. All its memory is the batch's arena. */
+/* One transaction over the records [from, to) of the batch. Its memory is the stage's arena, which
+ * is empty again when the next one begins; only what is to be published goes into the batch's. */
 struct transaction {
     struct apply *apply;
     struct postgres *pg;
     struct output_maker *maker;
     struct batch *batch;
     size_t from, to;
-    struct arena *arena;
+    struct arena *arena; /* as long as the transaction */
 
     struct fence_state *fences; /* by batch source */
     bool *touches;              /* the source has a record in the range */
@@ -31,6 +32,7 @@ struct transaction {
     struct ledger_place recalled_next; /* where its next one is, as a fence and a seq */
     const struct memory **memories;    /* by record, from `from` on */
     bool *is_reread;
+    struct outcome *outcomes;
 
     struct keys keys; /* of the segment */
     bool has_asked;   /* for its rows, which are still to be read */
@@ -46,6 +48,12 @@ struct transaction {
     size_t change_count, change_capacity;
     struct error *err;
 };
+
+/* What became, or is to become, of record i of the batch. */
+static inline struct outcome *transaction_outcome(const struct transaction *t, size_t i)
+{
+    return &t->outcomes[i - t->from];
+}
 
 /* The fence ids of the partitions that the range touches. */
 size_t transaction_fences(const struct transaction *t, int32_t *ret_ids);

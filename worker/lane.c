@@ -160,7 +160,6 @@ static enum status do_step(struct lane *lane, const struct step *step, struct er
 static void take_back(struct lane *lane)
 {
     batch_reset(lane->in_flight);
-    arena_on_exhausted(&lane->in_flight->arena, lane->exhausted);
     lane->in_flight = NULL;
 }
 
@@ -248,7 +247,6 @@ static struct batch *free_batch(struct lane *lane)
 static void begin_publish(struct lane *lane)
 {
     breaker_take_applied(&lane->breaker, lane->batch);
-    arena_on_exhausted(&lane->batch->arena, NULL);
     lane->in_flight = lane->batch;
     lane->batch = lane->ahead ? lane->ahead : free_batch(lane);
     lane->ahead = NULL;
@@ -376,11 +374,9 @@ static enum status turn(struct lane *lane, struct error *err)
 
 static void set_exhausted(struct lane *lane, jmp_buf *target)
 {
-    lane->exhausted = target;
-    for (int i = 0; i < LANE_BATCHES; i++) {
-        if (&lane->batches[i] != lane->in_flight)
-            arena_on_exhausted(&lane->batches[i].arena, target);
-    }
+    for (int i = 0; i < LANE_BATCHES; i++)
+        arena_on_exhausted(&lane->batches[i].arena, target);
+    arena_on_exhausted(&lane->apply.arena, target);
 }
 
 static void drop_batches(struct lane *lane)

@@ -45,14 +45,14 @@ static void count_record(struct lane *lane, const struct batch *batch, size_t i,
 {
     struct counters *counters = lane->counters;
     const struct death *death = batch->deaths[i];
-    const struct outcome *outcome = &batch->outcomes[i];
+    const struct output *output = &batch->outputs[i];
     if (death) {
         counter_add(&counters->dead_letters[death->stage][death->code], 1);
         return;
     }
-    counter_add(&counters->events[kind_index(batch->events[i])][outcome->status], 1);
-    if (outcome->status == OUTCOME_REJECTED || outcome->status == OUTCOME_FAILED)
-        counter_add(&counters->errors[stage_of_refusal(batch->events[i])][outcome->code], 1);
+    counter_add(&counters->events[kind_index(batch->events[i])][output->status], 1);
+    if (output->status == OUTCOME_REJECTED || output->status == OUTCOME_FAILED)
+        counter_add(&counters->errors[stage_of_refusal(batch->events[i])][output->code], 1);
     int64_t written_us = record_time_us(&batch->records[i]);
     if (written_us != NO_TIMESTAMP_US)
         histogram_observe_us(&counters->end_to_end, now_us > written_us ? now_us - written_us : 0);

@@ -20,6 +20,8 @@ enum {
     OUTPUTS_PER_EVENT = 3,     /* a result and, nearly always, one or two change records */
     SCHEMA_WAIT_MS_MAX = 1000, /* a schema that may come is asked for again this soon */
     ITEMS_MAX = 20000,         /* of any array in an event: users[] has 10,000 */
+    POOL_KEPT_BYTES_MAX = 64 * 1024 * 1024, /* of the memory of batches, between them */
+    PUBLISH_KEPT_BYTES_MAX = 256 * 1024,
 };
 
 /* --- from the configuration ---------------------------------------------------------------------
@@ -150,6 +152,17 @@ static enum status open_schemas(struct lane *lane, const struct config *config, 
     return schemas_open(&lane->schemas, &options, err);
 }
 
+static void set_memory(struct lane *lane, const struct config *config)
+{
+    size_t bytes_max = (size_t)config->batch.memory_bytes_max;
+    arena_pool_init(&lane->pool, POOL_KEPT_BYTES_MAX);
+    for (int i = 0; i < LANE_BATCHES; i++)
+        batch_init(&lane->batches[i], (size_t)config->batch.events_max, bytes_max, &lane->pool);
+    lane->batch = &lane->batches[0];
+    arena_init_pooled(&lane->apply.arena, bytes_max, &lane->pool);
+    arena_init(&lane->publish.arena, bytes_max, PUBLISH_KEPT_BYTES_MAX);
+}
+
 enum status lane_setup(struct lane *lane, struct config *config, int index,
                        struct counters *counters, struct error *err)
 {
@@ -162,10 +175,7 @@ enum status lane_setup(struct lane *lane, struct config *config, int index,
     lane->schema_wait.wait_ms_max = SCHEMA_WAIT_MS_MAX;
     breaker_init(&lane->breaker, config->breaker.window_records, &lane->arena, counters);
     lane_take_config(lane);
-    for (int i = 0; i < LANE_BATCHES; i++)
-        batch_init(&lane->batches[i], (size_t)config->batch.events_max,
-                   (size_t)config->batch.memory_bytes_max);
-    lane->batch = &lane->batches[0];
+    set_memory(lane, config);
 
     enum status status = crypto_start(err);
     uint64_t seed;
@@ -315,6 +325,8 @@ void lane_close(struct lane *lane)
     encoder_close(lane->maker.encoder);
     schemas_close(lane->schemas);
     keyring_close(lane->keyring);
+    arena_close(&lane->apply.arena);
+    arena_pool_close(&lane->pool);
     buffer_close(&lane->maker.scratch);
     free(lane->assignment.partitions);
     arena_close(&lane->assign_arena);

@@ -3,8 +3,6 @@
 #ifndef PROVD_LANE_SETUP_H
 #define PROVD_LANE_SETUP_H
 
-#include <setjmp.h>
-
 #include "base/counters.h"
 #include "batch.h"
 #include "batch_breaker.h"
@@ -58,11 +56,11 @@ struct lane {
     struct breaker breaker;
     bool is_put_off; /* the records wait for a schema; schema_wait says how long */
     struct backoff schema_wait;
+    struct arena_pool pool; /* of batches and apply: memory that one has left is another's */
     struct batch batches[LANE_BATCHES];
     struct batch *batch;     /* the one that is being worked on */
     struct batch *ahead;     /* read, and decoded in idle moments; NULL: none */
     struct batch *in_flight; /* applied and on its way to Kafka; NULL: none */
-    jmp_buf *exhausted;      /* where the memory of a batch that is out leads; NULL: no turn */
 };
 
 /* Fills in everything that needs no network. FATAL: configuration or memory. */

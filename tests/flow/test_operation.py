@@ -248,7 +248,7 @@ def test_a_batch_that_does_not_fit_its_memory_is_done_in_smaller_ones(make_world
     settings = {"batch.max_events": 20000, "batch.max_bytes": "4MiB", "batch.memory_max": "16MiB"}
     world = make_world(partitions=1, settings=settings).start()
     world.worker.stop()  # so that all events come in one batch
-    sources = world.send([create(world) for _ in range(6000)])
+    sources = world.send([create(world) for _ in range(9000)])
     world.worker.start(wait=False)
     assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
     assert "needs more memory than batch.memory_max" in world.worker.log_text()

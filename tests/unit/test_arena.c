@@ -81,13 +81,89 @@ static void reset_gives_back_what_is_above_the_limit(void **state)
     arena_alloc(&arena, 100);
     arena_alloc(&arena, 8 << 20);
     arena_reset(&arena);
-    /* Only the small first block is left. */
-    assert_non_null(arena.first);
-    arena_alloc(&arena, 100);
-    arena_reset(&arena);
-    arena.keep_bytes_max = 0;
-    arena_reset(&arena);
-    assert_null(arena.first);
+    assert_non_null(arena.own.blocks);
+    assert_null(arena.own.large);
+    assert_in_range(arena.own.kept_bytes, 1, 256 << 10);
+    arena_close(&arena);
+    assert_null(arena.own.blocks);
+}
+
+static void rewind_forgets_what_came_behind_the_mark(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 << 20, 64 << 20);
+    char *before = arena_alloc(&arena, 100);
+    memset(before, 1, 100);
+    struct arena_mark mark = arena_mark(&arena);
+    char *behind = arena_alloc(&arena, 100);
+    for (int i = 0; i < 1000; i++)
+        memset(arena_alloc(&arena, 1000), 2, 1000);
+    memset(arena_alloc(&arena, 1 << 20), 2, 1 << 20);
+    arena_rewind(&arena, mark);
+    assert_in_range(arena.used_bytes, 100, 128);
+    assert_ptr_equal(arena_alloc(&arena, 100), behind);
+    assert_int_equal(before[99], 1);
+    arena_close(&arena);
+}
+
+/* What one arena lets go of is what the next one takes: together they hold what one of them needs.
+ */
+static void arenas_that_share_a_pool_take_turns_with_its_blocks(void **state)
+{
+    (void)state;
+    struct arena_pool pool;
+    struct arena arenas[3];
+    size_t after_first = 0;
+    arena_pool_init(&pool, 64 << 20);
+    for (size_t a = 0; a < COUNT_OF(arenas); a++)
+        arena_init_pooled(&arenas[a], 64 << 20, &pool);
+    for (int round = 0; round < 9; round++) {
+        struct arena *arena = &arenas[round % COUNT_OF(arenas)];
+        for (int i = 0; i < 2000; i++)
+            memset(arena_alloc(arena, 1000), round, 1000);
+        memset(arena_alloc(arena, 300000), round, 300000);
+        assert_int_equal(pool.kept_bytes, 0);
+        arena_reset(arena);
+        if (round == 0)
+            after_first = pool.kept_bytes;
+        assert_int_equal(pool.kept_bytes, after_first);
+    }
+    for (size_t a = 0; a < COUNT_OF(arenas); a++)
+        arena_close(&arenas[a]);
+    assert_int_equal(pool.kept_bytes, after_first);
+    arena_pool_close(&pool);
+    assert_int_equal(pool.kept_bytes, 0);
+}
+
+static void large_blocks_are_taken_again_by_what_fits_best(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 << 20, 64 << 20);
+    char *of_1m = arena_alloc(&arena, 1 << 20), *of_128k = arena_alloc(&arena, 128 << 10),
+         *of_2m = arena_alloc(&arena, 2 << 20);
+    size_t held = 0;
+    for (int round = 0; round < 3; round++) {
+        arena_reset(&arena);
+        assert_true(held == 0 || arena.own.kept_bytes == held);
+        held = arena.own.kept_bytes;
+        assert_ptr_equal(arena_alloc(&arena, (2 << 20) - 1000), of_2m);
+        assert_ptr_equal(arena_alloc(&arena, 100 << 10), of_128k);
+        assert_ptr_equal(arena_alloc(&arena, 500 << 10), of_1m);
+    }
+    arena_close(&arena);
+}
+
+static void a_large_request_wastes_nothing_of_the_block_in_use(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 << 20, 0);
+    char *first = arena_alloc(&arena, 16);
+    arena_alloc(&arena, 1 << 20);
+    char *second = arena_alloc(&arena, 16);
+    assert_in_range(second - first, 16, 32); /* 16 more under the sanitizer */
     arena_close(&arena);
 }
 
@@ -127,7 +203,8 @@ static void request_above_the_ceiling_takes_no_memory(void **state)
     arena_init(&arena, 4096, 0);
     assert_int_equal(count_until_exhausted(&arena, SIZE_MAX), 0);
     assert_int_equal(count_until_exhausted(&arena, SIZE_MAX - 15), 0);
-    assert_null(arena.first);
+    assert_null(arena.current);
+    assert_null(arena.large);
     arena_close(&arena);
 }
 
@@ -180,6 +257,10 @@ int main(void)
         cmocka_unit_test(zalloc_is_zero_also_in_reused_memory),
         cmocka_unit_test(reset_reuses_kept_memory),
         cmocka_unit_test(reset_gives_back_what_is_above_the_limit),
+        cmocka_unit_test(rewind_forgets_what_came_behind_the_mark),
+        cmocka_unit_test(arenas_that_share_a_pool_take_turns_with_its_blocks),
+        cmocka_unit_test(large_blocks_are_taken_again_by_what_fits_best),
+        cmocka_unit_test(a_large_request_wastes_nothing_of_the_block_in_use),
         cmocka_unit_test(ceiling_jumps_to_the_handler),
         cmocka_unit_test(request_above_the_ceiling_takes_no_memory),
         cmocka_unit_test(overflowing_product_is_exhaustion),

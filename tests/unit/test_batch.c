@@ -17,7 +17,7 @@ static void a_batch_that_was_shrunk_grows_back_to_its_limit(void **state)
     struct batch batch;
 
     (void)state;
-    batch_init(&batch, LIMIT, 1 << 20);
+    batch_init(&batch, LIMIT, 1 << 20, NULL);
     for (size_t expected = LIMIT / 2; expected > 100; expected /= 2) {
         batch_shrink(&batch);
         assert_int_equal(batch.count_max, expected);
@@ -38,7 +38,7 @@ static void idle_turns_and_a_new_shortage_do_not_count(void **state)
     struct batch batch;
 
     (void)state;
-    batch_init(&batch, LIMIT, 1 << 20);
+    batch_init(&batch, LIMIT, 1 << 20, NULL);
     batch_shrink(&batch);
     for (int i = 0; i < 10 * LIVES; i++)
         live(&batch, 0);
@@ -56,7 +56,7 @@ static void a_batch_takes_one_record_at_least(void **state)
     struct batch batch;
 
     (void)state;
-    batch_init(&batch, 3, 1 << 20);
+    batch_init(&batch, 3, 1 << 20, NULL);
     for (int i = 0; i < 5; i++)
         batch_shrink(&batch);
     assert_int_equal(batch.count_max, 1);

@@ -42,7 +42,7 @@ static int setup(void **state)
     struct error err;
     bench = (struct bench){.directory = "/tmp/test_prepare_XXXXXX"};
     assert_int_equal(crypto_start(&err), STATUS_OK);
-    batch_init(&bench.batch, RECORDS_MAX, 16 << 20);
+    batch_init(&bench.batch, RECORDS_MAX, 16 << 20, NULL);
     crypto_keypair(&bench.batch.arena, &bench.public_key, &bench.secret_key);
     assert_non_null(mkdtemp(bench.directory));
     write_key(&bench, bench.secret_key);

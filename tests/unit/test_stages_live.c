@@ -25,7 +25,7 @@ static void half_open(struct half *half)
     *half = (struct half){.partition = {.partition = 0}};
     half->assignment = (struct assignment){.partitions = &half->partition, .count = 1};
     options.dlq_topic = results;
-    batch_init(&half->batch, RECORDS_MAX, 16 << 20);
+    batch_init(&half->batch, RECORDS_MAX, 16 << 20, NULL);
     half->consume = (struct consume){.consumer = open_consumer(&options, &half->hooks),
                                      .assignment = &half->assignment,
                                      .topic = text_from(events),
@@ -219,6 +219,7 @@ static void take_answered_batch(struct half *half, struct publish *publish)
                                 .worker = TEXT("unit"),
                                 .request_timeout_ms = WAIT_MS,
                                 .output_bytes_max = options.output_bytes_max};
+    arena_init(&publish->arena, 1 << 20, 0);
 }
 
 static void finish(struct publish *publish, struct half *half)

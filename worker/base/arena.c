@@ -1,8 +1,9 @@
-/* Blocks of memory that are handed out front to back and reused after a reset. */
+/* Blocks of memory that are handed out front to back, and given back to a pool. */
 #include "base/arena.h"
 
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,78 +18,148 @@ enum { GAP_BYTES = 16 };
 enum { GAP_BYTES = 0 };
 #endif
 
-enum { BLOCK_BYTES_MIN = 128 * 1024, ALIGNMENT = 16 };
+enum {
+    ALIGNMENT = 16,
+    BLOCK_BYTES = 128 * 1024,
+    LARGE_BYTES = BLOCK_BYTES / 4, /* requests from here on have a block of their own: what is left
+                                      of the current one is not lost */
+};
 
 struct arena_block {
-    struct arena_block *next;
-    size_t capacity; /* bytes behind this header */
+    struct arena_block *below; /* the one before it in its stack */
+    size_t capacity;           /* bytes behind this header */
     size_t used;
     _Alignas(ALIGNMENT) char bytes[];
 };
 
-void arena_init(struct arena *arena, size_t used_bytes_max, size_t keep_bytes_max)
+/* --- the pool -----------------------------------------------------------------------------------
+ */
+
+void arena_pool_init(struct arena_pool *pool, size_t keep_bytes_max)
 {
-    *arena = (struct arena){.used_bytes_max = used_bytes_max, .keep_bytes_max = keep_bytes_max};
+    *pool = (struct arena_pool){.keep_bytes_max = keep_bytes_max};
 }
 
-static void free_blocks(struct arena_block *block)
+static void close_stack(struct arena_block *block)
 {
     while (block != NULL) {
-        struct arena_block *next = block->next;
+        struct arena_block *below = block->below;
         ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->capacity);
         free(block);
-        block = next;
+        block = below;
     }
+}
+
+void arena_pool_close(struct arena_pool *pool)
+{
+    close_stack(pool->blocks);
+    close_stack(pool->large);
+    arena_pool_init(pool, pool->keep_bytes_max);
+}
+
+static void give_back(struct arena_pool *pool, struct arena_block *block)
+{
+    struct arena_block **stack = block->capacity == BLOCK_BYTES ? &pool->blocks : &pool->large;
+    if (block->capacity > pool->keep_bytes_max - pool->kept_bytes) {
+        block->below = NULL;
+        close_stack(block);
+        return;
+    }
+    ASAN_POISON_MEMORY_REGION(block->bytes, block->capacity);
+    block->below = *stack;
+    *stack = block;
+    pool->kept_bytes += block->capacity;
+}
+
+/* The smallest one that is large enough: these are few. */
+static struct arena_block **best_of_large(struct arena_pool *pool, size_t size)
+{
+    struct arena_block **best = NULL;
+    for (struct arena_block **link = &pool->large; *link != NULL; link = &(*link)->below) {
+        if ((*link)->capacity >= size && (best == NULL || (*link)->capacity < (*best)->capacity))
+            best = link;
+    }
+    return best;
+}
+
+/* A block with room for `size` bytes, kept or new; NULL: no memory. */
+static struct arena_block *take_block(struct arena_pool *pool, size_t size)
+{
+    bool is_large = size >= LARGE_BYTES;
+    struct arena_block **kept = is_large ? best_of_large(pool, size) : &pool->blocks;
+    struct arena_block *block = kept != NULL ? *kept : NULL;
+    if (block != NULL) {
+        *kept = block->below;
+        pool->kept_bytes -= block->capacity;
+    } else {
+        /* Never of the size of the others: that tells them apart. */
+        size_t capacity = !is_large ? BLOCK_BYTES : size == BLOCK_BYTES ? size + ALIGNMENT : size;
+        block = malloc(sizeof(*block) + capacity);
+        if (block == NULL)
+            return NULL;
+        block->capacity = capacity;
+        ASAN_POISON_MEMORY_REGION(block->bytes, capacity);
+    }
+    block->used = 0;
+    return block;
+}
+
+/* --- the arena ----------------------------------------------------------------------------------
+ */
+
+void arena_init(struct arena *arena, size_t used_bytes_max, size_t keep_bytes_max)
+{
+    *arena = (struct arena){.used_bytes_max = used_bytes_max};
+    arena_pool_init(&arena->own, keep_bytes_max);
+}
+
+void arena_init_pooled(struct arena *arena, size_t used_bytes_max, struct arena_pool *pool)
+{
+    arena_init(arena, used_bytes_max, 0);
+    arena->shared = pool;
+}
+
+static struct arena_pool *pool_of(struct arena *arena)
+{
+    return arena->shared != NULL ? arena->shared : &arena->own;
 }
 
 void arena_close(struct arena *arena)
 {
-    free_blocks(arena->first);
-    arena->first = NULL;
-    arena->current = NULL;
-    arena->used_bytes = 0;
+    arena_reset(arena);
+    arena_pool_close(&arena->own);
 }
 
 void arena_reset(struct arena *arena)
 {
-    size_t kept_bytes = 0;
-    for (struct arena_block **link = &arena->first; *link != NULL;) {
-        struct arena_block *block = *link;
-        if (kept_bytes + block->capacity > arena->keep_bytes_max) {
-            *link = block->next;
-            block->next = NULL;
-            free_blocks(block);
-            continue;
-        }
-        kept_bytes += block->capacity;
-        block->used = 0;
-        ASAN_POISON_MEMORY_REGION(block->bytes, block->capacity);
-        link = &block->next;
-    }
-    arena->current = arena->first;
-    arena->used_bytes = 0;
+    arena_rewind(arena, (struct arena_mark){.block = NULL});
 }
 
 struct arena_mark arena_mark(const struct arena *arena)
 {
-    return (struct arena_mark){arena->current, arena->current != NULL ? arena->current->used : 0,
+    return (struct arena_mark){arena->current, arena->large,
+                               arena->current != NULL ? arena->current->used : 0,
                                arena->used_bytes};
+}
+
+static void give_back_above(struct arena_pool *pool, struct arena_block **top,
+                            const struct arena_block *bottom)
+{
+    while (*top != bottom) {
+        struct arena_block *block = *top;
+        *top = block->below;
+        give_back(pool, block);
+    }
 }
 
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
-    struct arena_block *later = mark.block != NULL ? mark.block->next : arena->first;
-    for (; later != NULL; later = later->next) {
-        later->used = 0;
-        ASAN_POISON_MEMORY_REGION(later->bytes, later->capacity);
-    }
+    give_back_above(pool_of(arena), &arena->current, mark.block);
+    give_back_above(pool_of(arena), &arena->large, mark.large);
     if (mark.block != NULL) {
         mark.block->used = mark.block_used;
         ASAN_POISON_MEMORY_REGION(mark.block->bytes + mark.block_used,
                                   mark.block->capacity - mark.block_used);
-        arena->current = mark.block;
-    } else {
-        arena->current = arena->first;
     }
     arena->used_bytes = mark.used_bytes;
 }
@@ -100,26 +171,18 @@ static _Noreturn void exhausted(struct arena *arena, size_t size)
     memory_exhausted("arena", size);
 }
 
-/* A block with room for `size` bytes becomes the current one: the next when it is large enough,
- * else a new one in front of it, so that small blocks behind a large request are not lost. */
-static void next_block(struct arena *arena, size_t size)
+/* The block that the next `size` bytes come from. */
+static struct arena_block *block_for(struct arena *arena, size_t size)
 {
     struct arena_block *current = arena->current;
-    struct arena_block *next = current != NULL ? current->next : arena->first;
-    if (next == NULL || next->capacity < size) {
-        size_t capacity = size > BLOCK_BYTES_MIN ? size : BLOCK_BYTES_MIN;
-        struct arena_block *block = malloc(sizeof(*block) + capacity);
-        if (block == NULL)
-            exhausted(arena, size);
-        *block = (struct arena_block){.next = next, .capacity = capacity};
-        ASAN_POISON_MEMORY_REGION(block->bytes, capacity);
-        if (current != NULL)
-            current->next = block;
-        else
-            arena->first = block;
-        next = block;
-    }
-    arena->current = next;
+    struct arena_block **stack = size >= LARGE_BYTES ? &arena->large : &arena->current;
+    if (size < LARGE_BYTES && current != NULL && size <= current->capacity - current->used)
+        return current;
+    struct arena_block *block = take_block(pool_of(arena), size);
+    if (block == NULL)
+        exhausted(arena, size);
+    block->below = *stack;
+    return *stack = block;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -131,10 +194,9 @@ void *arena_alloc(struct arena *arena, size_t size)
         step = ALIGNMENT;
     if (step > arena->used_bytes_max - arena->used_bytes)
         exhausted(arena, size);
-    if (arena->current == NULL || step > arena->current->capacity - arena->current->used)
-        next_block(arena, step);
-    char *memory = arena->current->bytes + arena->current->used;
-    arena->current->used += step;
+    struct arena_block *block = block_for(arena, step);
+    char *memory = block->bytes + block->used;
+    block->used += step;
     arena->used_bytes += step;
     ASAN_UNPOISON_MEMORY_REGION(memory, size);
     return memory;

@@ -177,7 +177,7 @@ static size_t segment_end(const struct transaction *t, size_t from)
 static enum status check_stale(struct transaction *t, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        if (!t->batch->events[i] || !t->batch->outcomes[i].stale)
+        if (!t->batch->events[i] || !transaction_outcome(t, i)->stale)
             continue;
         t->apply->stale_at = i;
         return error_set(t->err, STATUS_RETRY, apply_stale,
@@ -194,10 +194,10 @@ static enum status finish_segment(struct transaction *t, size_t from, size_t to)
     if (status == STATUS_OK)
         status = store_rows(t->pg, &t->set, t->err);
     for (size_t i = from; i < to && status == STATUS_OK; i++) {
-        if (t->batch->events[i] && t->batch->outcomes[i].fanout) {
+        if (t->batch->events[i] && transaction_outcome(t, i)->fanout) {
             const struct output_source source = output_source_of(t, i);
             status = fanout_run(t->pg, t->maker, t->apply->fanout_timeout_ms, &source,
-                                t->batch->events[i], &t->batch->outcomes[i],
+                                t->batch->events[i], transaction_outcome(t, i),
                                 &t->fences[t->batch->records[i].source], t->arena, t->err);
             t->apply->slow_at = i;
         }
@@ -217,7 +217,7 @@ static enum status run_segments(struct transaction *t)
         status = load_segment(t, from, to);
         if (status != STATUS_OK)
             break;
-        plan_run(&t->plan, &t->input, from - t->from, to - t->from, t->batch->outcomes + t->from);
+        plan_run(&t->plan, &t->input, from - t->from, to - t->from, t->outcomes);
         status = finish_segment(t, from, to);
     }
     return status;
@@ -289,11 +289,13 @@ static enum status commit(struct transaction *t)
     return STATUS_OK;
 }
 
-static void begin(struct transaction *t, struct apply *apply, struct batch *batch, size_t from,
-                  size_t to, struct error *err)
+static struct transaction *begin(struct apply *apply, struct batch *batch, size_t from, size_t to,
+                                 struct error *err)
 {
-    struct arena *arena = &batch->arena;
+    struct arena *arena = &apply->arena;
     size_t count = to - from;
+    arena_reset(arena);
+    struct transaction *t = ARENA_NEW(arena, struct transaction);
     *t = (struct transaction){.apply = apply,
                               .pg = apply->pg,
                               .maker = apply->maker,
@@ -306,6 +308,7 @@ static void begin(struct transaction *t, struct apply *apply, struct batch *batc
     t->touches = ARENA_ARRAY(arena, bool, batch->source_count);
     t->memories = ARENA_ARRAY(arena, const struct memory *, count);
     t->is_reread = ARENA_ARRAY(arena, bool, count);
+    t->outcomes = ARENA_ARRAY(arena, struct outcome, count);
     t->entries = ARENA_ARRAY(arena, struct ledger_entry, count);
     t->records = ARENA_ARRAY(arena, struct record_entry, count);
     map_init(&t->events_known, arena, 16);
@@ -320,44 +323,46 @@ static void begin(struct transaction *t, struct apply *apply, struct batch *batc
         .count = count,
         .policy = apply->policy,
     };
+    return t;
 }
 
 /* The transaction over the range, opened ahead of its turn or now. */
-static enum status open_transaction(struct transaction *t, struct apply *apply, struct batch *batch,
-                                    size_t from, size_t to, struct error *err)
+static enum status open_transaction(struct apply *apply, struct batch *batch, size_t from,
+                                    size_t to, struct transaction **ret_transaction,
+                                    struct error *err)
 {
-    const struct transaction *opened = apply->opened;
+    struct transaction *opened = apply->opened;
     if (opened && opened->batch == batch && opened->from == from && opened->to == to) {
-        *t = *opened;
-        t->err = err;
         apply->opened = NULL;
+        opened->err = err;
+        *ret_transaction = opened;
         return STATUS_OK;
     }
     apply_abandon(apply);
     if (!postgres_usable(apply->pg))
         return error_set(err, STATUS_RETRY, "08006", "postgres: the connection was lost");
-    begin(t, apply, batch, from, to, err);
-    return send_opening(t);
+    *ret_transaction = begin(apply, batch, from, to, err);
+    return send_opening(*ret_transaction);
 }
 
 static enum status transact(struct apply *apply, struct batch *batch, size_t from, size_t to,
                             struct error *err)
 {
-    struct transaction t;
-    enum status status = open_transaction(&t, apply, batch, from, to, err);
+    struct transaction *t = NULL;
+    enum status status = open_transaction(apply, batch, from, to, &t, err);
     if (status != STATUS_OK)
         return status;
     postgres_meanwhile(apply->pg, apply->meanwhile, apply->opaque);
-    if (!t.has_asked)
-        status = read_opening(&t);
+    if (!t->has_asked)
+        status = read_opening(t);
     if (status == STATUS_OK)
-        status = run_segments(&t);
+        status = run_segments(t);
     FAILPOINT("in_transaction");
     if (status == STATUS_OK)
-        status = output_recall_changes(&t);
+        status = output_recall_changes(t);
     if (status == STATUS_OK)
-        status = write_machinery(&t);
-    return status == STATUS_OK ? commit(&t) : status;
+        status = write_machinery(t);
+    return status == STATUS_OK ? commit(t) : status;
 }
 
 /* A stopped process may hold our fences where no timeout of the server reaches it
@@ -377,8 +382,7 @@ void apply_open(struct apply *apply, struct batch *batch)
     if (!postgres_usable(apply->pg))
         return;
     apply->lost_races = 0;
-    apply->opened = ARENA_NEW(&batch->arena, struct transaction);
-    begin(apply->opened, apply, batch, 0, batch->count, &ignored);
+    apply->opened = begin(apply, batch, 0, batch->count, &ignored);
     if (send_opening(apply->opened) != STATUS_OK)
         apply_abandon(apply);
 }
@@ -544,7 +548,6 @@ static void undo(struct batch *batch, const struct beginning *beginning)
 {
     memcpy(batch->events, beginning->events, batch->count * sizeof *beginning->events);
     memcpy(batch->deaths, beginning->deaths, batch->count * sizeof *beginning->deaths);
-    batch->outcomes = NULL;
     batch->outputs = NULL;
     arena_rewind(&batch->arena, beginning->mark);
 }
@@ -555,7 +558,6 @@ enum status apply_run(struct apply *apply, struct batch *batch, struct error *er
     if (status != STATUS_OK)
         return status;
     struct beginning beginning = remember(batch);
-    batch->outcomes = ARENA_ARRAY(&batch->arena, struct outcome, batch->count);
     batch->outputs = ARENA_ARRAY(&batch->arena, struct output, batch->count);
     status = unroll(apply, batch, 0, batch->count, err);
     if (apply->pg)

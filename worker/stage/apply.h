@@ -5,6 +5,7 @@
 #ifndef PROVD_STAGE_APPLY_H
 #define PROVD_STAGE_APPLY_H
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "batch.h"
 #include "domain/policy.h"
@@ -24,6 +25,7 @@ struct apply {
     struct counters *counters;
     struct breaker *breaker; /* hears of records that the database refuses */
     struct id_supplies ids;
+    struct arena arena;              /* what lives as long as a transaction */
     struct transaction *opened;      /* ahead of its turn, see apply_open; NULL: none */
     bool (*meanwhile)(void *opaque); /* see postgres_meanwhile; NULL: nothing */
     void *opaque;
@@ -41,7 +43,7 @@ extern const struct statement apply_statements[];
 enum status apply_connect(struct apply *apply, struct error *err);
 void apply_close(struct apply *apply);
 
-/* Applies records [0, count) and fills outcomes and outputs. RETRY: nothing is known to be
+/* Applies records [0, count) and fills outputs. RETRY: nothing is known to be
  * committed; run it again (on a connection that is opened again by itself). A record that the
  * database refuses becomes a dead letter, after the batch was unrolled to find it; its neighbours
  * are applied. STATUS_FATAL with the code BATCH_LOST: another worker owns a partition now; drop

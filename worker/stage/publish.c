@@ -33,6 +33,7 @@ void publish_close(struct publish *publish)
     publish->background = NULL;
     publish->batch = NULL;
     close_producer(publish);
+    arena_close(&publish->arena);
 }
 
 /* --- what goes out ------------------------------------------------------------------------------
@@ -143,14 +144,14 @@ static enum kafka_verdict send_dead_letter(struct publish *publish, const struct
         .worker = publish->worker,
     };
     size_t count;
-    struct kafka_header *headers = dead_letter_headers(&letter, &batch->arena, &count);
+    struct kafka_header *headers = dead_letter_headers(&letter, &publish->arena, &count);
     if (is_over_size(publish, record->key.len + record->value.len, headers, count)) {
         letter.is_truncated = true;
-        headers = dead_letter_headers(&letter, &batch->arena, &count);
+        headers = dead_letter_headers(&letter, &publish->arena, &count);
     }
     if (letter.is_truncated && is_over_size(publish, record->key.len, headers, count)) {
         letter.is_bare = true;
-        headers = dead_letter_headers(&letter, &batch->arena, &count);
+        headers = dead_letter_headers(&letter, &publish->arena, &count);
     }
     const struct kafka_output output = {
         .topic = OUTPUT_DLQ,
@@ -185,15 +186,14 @@ static enum kafka_verdict send_record(struct publish *publish, const struct mapp
 static enum kafka_verdict send_offsets(struct publish *publish, struct batch *batch,
                                        struct error *err)
 {
-    struct arena_mark mark = arena_mark(&batch->arena);
     struct kafka_offset *offsets =
-        ARENA_ARRAY(&batch->arena, struct kafka_offset, batch->source_count);
+        ARENA_ARRAY(&publish->arena, struct kafka_offset, batch->source_count);
     for (size_t s = 0; s < batch->source_count; s++)
         offsets[s] = (struct kafka_offset){batch->sources[s].partition->partition,
                                            batch->sources[s].next_offset};
     enum kafka_verdict verdict = kafka_transaction_offsets(publish->producer, offsets,
                                                            batch->source_count, batch->group, err);
-    arena_rewind(&batch->arena, mark);
+    arena_reset(&publish->arena);
     return verdict;
 }
 
@@ -207,9 +207,8 @@ static enum kafka_verdict send_all(struct publish *publish, const struct mapping
 {
     enum kafka_verdict verdict = kafka_transaction_begin(publish->producer, err);
     for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++) {
-        struct arena_mark mark = arena_mark(&batch->arena);
         verdict = send_record(publish, mapping, batch, i, err);
-        arena_rewind(&batch->arena, mark);
+        arena_reset(&publish->arena);
     }
     return verdict;
 }
@@ -351,14 +350,15 @@ static void run(void *opaque)
     struct publish *publish = opaque;
     int64_t started_us = clock_monotonic_us();
     jmp_buf exhausted;
-    arena_on_exhausted(&publish->batch->arena, &exhausted);
+    arena_on_exhausted(&publish->arena, &exhausted);
     if (setjmp(exhausted) == 0)
         publish->status = attempt_until_done(publish, publish->batch, &publish->error);
     else
         publish->status =
             error_set(&publish->error, STATUS_RETRY, batch_lost,
                       "no memory for the headers of dead letters: raise batch.memory_max");
-    arena_on_exhausted(&publish->batch->arena, NULL);
+    arena_on_exhausted(&publish->arena, NULL);
+    arena_reset(&publish->arena);
     histogram_observe_us(&publish->counters->stage_time[STAGE_PUBLISH],
                          clock_monotonic_us() - started_us);
 }

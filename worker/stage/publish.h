@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/background.h"
 #include "base/status.h"
 #include "batch.h"
@@ -24,6 +25,7 @@ struct publish {
 
     /* From publish_begin to publish_finish these, the producer and the batch belong to the thread
      * in the background. */
+    struct arena arena; /* for what is needed beside the batch; ready when handed over */
     struct background *background;
     struct batch *batch;     /* that is on its way; NULL: none */
     atomic_bool is_unwanted; /* by the owner: no further attempt is made */
