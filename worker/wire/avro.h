@@ -37,10 +37,10 @@ struct decode_limits {
 };
 
 /* Decodes one event body into `event`: envelope fields, kind, payload, payload hash; `event_id`
- * itself is left to event_check. All of `body` must be consumed. Strings are copied into the arena,
- * NUL-terminated. Judges the bytes, not the event (event_check does that), with these exceptions,
- * since their text is not kept: a UUID that is none, an unknown word in a mask and an unknown type
- * of secret set `event->fault`. */
+ * itself is left to event_check. All of `body` must be consumed. Strings are views into it: it must
+ * outlive the event. Judges the bytes, not the event (event_check does that), with these
+ * exceptions, since their text is not kept: a UUID that is none, an unknown word in a mask and an
+ * unknown type of secret set `event->fault`. */
 void avro_decode_event(struct writer_schema *schema, struct text body,
                        const struct decode_limits *limits, struct arena *arena, struct event *event,
                        struct unreadable *unreadable);

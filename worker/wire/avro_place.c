@@ -220,7 +220,7 @@ static void put_string(struct decoding *d, struct node *node, struct text text)
     switch (node->take) {
     case TAKE_TEXT:
     case TAKE_BYTES:
-        put_text(node, text_copy(d->arena, text));
+        put_text(node, text);
         break;
     case TAKE_SYMBOL:
         put_int(node, symbol_of(node, text));
@@ -229,14 +229,13 @@ static void put_string(struct decoding *d, struct node *node, struct text text)
         put_uuid(d, node, text);
         break;
     case TAKE_ITEM:
-        put_item(d, node, text_copy(d->arena, text));
+        put_item(d, node, text);
         break;
     case TAKE_BIT_NAME:
         put_bit(d, node, symbol_of(node, text));
         break;
     case TAKE_SECRET_TEXT:
-        *(struct secret *)(void *)node->place =
-            (struct secret){.type = SECRET_HASH, .hash = text_copy(d->arena, text)};
+        *(struct secret *)(void *)node->place = (struct secret){.type = SECRET_HASH, .hash = text};
         break;
     default:
         break;
