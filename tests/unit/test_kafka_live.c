@@ -2,6 +2,8 @@
  * cluster cannot show. */
 #include "kafka_live.h"
 
+#include "wire/crypto.h"
+
 static struct kafka_group_metadata *take_metadata(struct kafka_consumer *consumer)
 {
     struct kafka_group_metadata *metadata = NULL;
@@ -332,6 +334,59 @@ static void a_batch_that_took_too_long_loses_its_partitions_and_gets_them_again(
     kafka_consumer_close(consumer);
 }
 
+static void send_large_events(int count, size_t bytes)
+{
+    struct kafka_sender *sender = NULL;
+    struct error err = {0};
+    char *value = malloc(bytes);
+
+    assert_non_null(value);
+    crypto_random(value, bytes); /* or all of them, compressed, would come at once */
+    assert_int_equal(kafka_sender_open(&sender, &options, events, NULL, NULL, &err), STATUS_OK);
+    for (int i = 0; i < count; i++) {
+        struct kafka_record record = {
+            .partition = i % PARTITIONS, .key = TEXT("k"), .value = {value, bytes}};
+        assert_int_equal(kafka_sender_send(sender, &record, NULL, WAIT_MS, &err), STATUS_OK);
+    }
+    assert_int_equal(kafka_sender_flush(sender, WAIT_MS, &err), STATUS_OK);
+    kafka_sender_close(sender);
+    free(value);
+}
+
+/* Librdkafka looks once a second whether a queue that was full has room. If nobody wakes it, about
+ * a second is waited here in all, 22 droughts (measured). */
+static void a_full_queue_is_filled_again_while_it_is_consumed(void **state)
+{
+    enum { QUEUE_BYTES = 2 << 20, QUEUES = 16, BYTES = 4096, DROUGHT_MS = 50, WORK_MS = 120 };
+    const int count = QUEUES * (QUEUE_BYTES / BYTES);
+    struct hooks hooks;
+    struct kafka_consumer *consumer;
+    struct kafka_message *message;
+    struct error err = {0};
+    int32_t partition;
+    int taken = 0, droughts = 0;
+
+    (void)state;
+    NEED_BROKER();
+    options.fetch_memory_bytes_max = 2 * (int64_t)QUEUE_BYTES;
+    send_large_events(count, BYTES);
+    consumer = open_consumer(&options, &hooks);
+    int64_t deadline_us = deadline_in_ms(WAIT_MS);
+    while (taken < count && !deadline_passed(deadline_us)) {
+        assert_int_equal(kafka_consume(consumer, DROUGHT_MS, &message, &partition, &err),
+                         STATUS_OK);
+        if (message && taken % (2 * QUEUE_BYTES / BYTES) == 0) {
+            clock_sleep_ms(WORK_MS); /* at work: the queue fills up */
+        }
+        droughts += taken > 0 && !message;
+        taken += message != NULL;
+        kafka_message_close(message);
+    }
+    assert_int_equal(taken, count);
+    assert_in_range(droughts, 0, QUEUES / 2);
+    kafka_consumer_close(consumer);
+}
+
 static void a_restart_reads_again_from_where_it_is_told(void **state)
 {
     enum { EVENTS = 500, TAKEN = 100 };
@@ -415,6 +470,7 @@ int main(void)
         live(control_and_aborted_records_are_no_records),
         live(every_partition_has_one_owner_when_members_come_and_go),
         live(a_batch_that_took_too_long_loses_its_partitions_and_gets_them_again),
+        live(a_full_queue_is_filled_again_while_it_is_consumed),
         live(a_restart_reads_again_from_where_it_is_told),
         live(a_restart_in_the_middle_of_a_rebalance_does_no_harm),
     };

@@ -316,13 +316,6 @@ static enum status give_up(struct consume *consume, struct batch *batch, enum st
     return status;
 }
 
-/* The partitions take turns: they may have different leaders. */
-static void keep_fetching(struct consume *consume, const struct batch *batch)
-{
-    size_t turn = consume->turn++ % batch->source_count;
-    kafka_consumer_wake(consume->consumer, batch->sources[turn].partition->partition);
-}
-
 /* The generation of the group changes only with an assignment, since these are eager. librdkafka's
  * main thread has to be asked, and waited for: once for an assignment, not for each batch. What was
  * taken too early is refused by the group; what would be taken too late would be accepted. */
@@ -360,8 +353,6 @@ enum status consume_run(struct consume *consume, struct batch *batch, int idle_m
     if (status != STATUS_OK || batch->count == 0)
         return give_up(consume, batch, status, err);
     batch->now_us = clock_now_us();
-    if (consume_is_full(consume, batch))
-        keep_fetching(consume, batch);
     FAILPOINT("after_consume");
     return STATUS_OK;
 }

@@ -42,7 +42,6 @@ struct consume {
     struct held_back held;
     struct kafka_group_metadata *group; /* as of the assignment that bears `group_generation` */
     uint64_t group_generation;
-    size_t turn; /* of the partitions, see kafka_consumer_wake */
 };
 
 /* Fills the batch, or tops it up. OK with batch->count 0 when nothing came within `idle_ms`; with 0

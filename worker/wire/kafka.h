@@ -77,13 +77,6 @@ void kafka_consumer_close(struct kafka_consumer *consumer);
  * go on, and after KAFKA_FENCED, when the dropped batch has to be read again by whoever owns it.
  * Returns at once; the other members notice a rebalance. Can be called at any time, also twice. */
 enum status kafka_consumer_restart(struct kafka_consumer *consumer, struct error *err);
-
-/* Call it now and then while much is consumed, with partitions in turn. Librdkafka 2.0.2 looks only
- * once a second whether a queue that was full has room again (its issue 2879; 2.2 has
- * fetch.queue.backoff.ms for it), so that a fast consumer gets the prefetched bytes once a second
- * and no more. A small question to the partition's leader, asked in the background, wakes the
- * thread that fetches from it. */
-void kafka_consumer_wake(struct kafka_consumer *consumer, int32_t partition);
 /* The next message, or OK with *ret_message NULL when none came within `timeout_ms` (0: only what
  * is there). Serves rebalances. Errors: RETRY for what librdkafka heals by itself (brokers away, a
  * topic that does not exist yet, a poll interval exceeded: log it and call again; the same trouble

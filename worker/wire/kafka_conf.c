@@ -226,6 +226,11 @@ static enum status set_numbers(rd_kafka_conf_t *conf, const struct number *numbe
     return STATUS_OK;
 }
 
+int64_t kafka_queue_bytes_max(const struct kafka_options *options)
+{
+    return clamp(options->fetch_memory_bytes_max / 2, MIB, (int64_t)QUEUED_KBYTES_MAX * 1024);
+}
+
 /* The prefetch queue gets half of the memory, one fetch answer a quarter: both can be there at
  * once, and the messages of the batch in hand pin what they point into. */
 static enum status set_consuming(rd_kafka_conf_t *conf, const struct kafka_options *options,
@@ -233,8 +238,7 @@ static enum status set_consuming(rd_kafka_conf_t *conf, const struct kafka_optio
 {
     int64_t fetch = clamp(options->fetch_memory_bytes_max / 4, MIB, FETCH_BYTES_MAX);
     struct number numbers[] = {
-        {"queued.max.messages.kbytes",
-         clamp(options->fetch_memory_bytes_max / 2 / 1024, 1024, QUEUED_KBYTES_MAX)},
+        {"queued.max.messages.kbytes", kafka_queue_bytes_max(options) / 1024},
         {"message.max.bytes", MIB},
         {"fetch.max.bytes", fetch},
         {"max.partition.fetch.bytes", clamp(fetch, MIB, PARTITION_FETCH_BYTES_MAX)},

@@ -271,6 +271,42 @@ static enum status event_failed(struct kafka_consumer *consumer, rd_kafka_messag
     return status;
 }
 
+/* --- keeping librdkafka at it --------------------------------------------------------------------
+ *
+ * Librdkafka 2.0.2 looks only once a second whether a queue that was full has room again (its issue
+ * 2879; 2.2 has fetch.queue.backoff.ms for it), so that a fast consumer gets the prefetched bytes
+ * once a second and no more. A small question to the partition's leader, asked in the background,
+ * wakes the thread that fetches from it. It is asked when half of the queue may have been taken
+ * out: what is fetched then comes while the other half is being consumed. */
+
+static void ask_leader(void *opaque)
+{
+    enum { ASK_MS = 1000 };
+    struct kafka_consumer *consumer = opaque;
+    int64_t low, high;
+
+    rd_kafka_query_watermark_offsets(consumer->client.rk, consumer->options->events_topic,
+                                     consumer->waker_partition, &low, &high, ASK_MS);
+}
+
+/* The partitions take turns by what comes from them: they may have different leaders. */
+static void keep_fetching(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    consumer->bytes_since_woken += (int64_t)(message->len + message->key_len);
+    if (consumer->bytes_since_woken < kafka_queue_bytes_max(consumer->options) / 2) {
+        return;
+    }
+    if (!consumer->waker) {
+        consumer->waker = background_open();
+    }
+    if (!consumer->waker || !background_is_done(consumer->waker)) {
+        return; /* with the next message */
+    }
+    consumer->bytes_since_woken = 0;
+    consumer->waker_partition = message->partition;
+    background_run(consumer->waker, ask_leader, consumer);
+}
+
 /* True for what the caller does not get to see: ends of partitions, and messages fetched before a
  * restart. */
 static bool is_internal(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
@@ -300,30 +336,9 @@ enum status kafka_consume(struct kafka_consumer *consumer, int timeout_ms,
     }
     if (message) {
         note_consumed(consumer, message);
+        keep_fetching(consumer, message);
         *ret_message = (struct kafka_message *)message;
         return STATUS_OK;
     }
     return kafka_client_trouble(&consumer->client, err);
-}
-
-static void ask_leader(void *opaque)
-{
-    enum { ASK_MS = 1000 };
-    struct kafka_consumer *consumer = opaque;
-    int64_t low, high;
-
-    rd_kafka_query_watermark_offsets(consumer->client.rk, consumer->options->events_topic,
-                                     consumer->waker_partition, &low, &high, ASK_MS);
-}
-
-void kafka_consumer_wake(struct kafka_consumer *consumer, int32_t partition)
-{
-    if (!consumer->waker) {
-        consumer->waker = background_open();
-    }
-    if (!consumer->waker || !background_is_done(consumer->waker)) {
-        return; /* next time */
-    }
-    consumer->waker_partition = partition;
-    background_run(consumer->waker, ask_leader, consumer);
 }
