@@ -14,7 +14,7 @@ static void defaults_are_those_of_the_table_and_load(void **state)
     assert_string_equal(config->kafka.brokers, "");
     assert_int_equal(config->kafka.transaction_timeout_ms, 12000);
     assert_int_equal(config->limits.event_bytes, 256 * 1024);
-    assert_int_equal(config->batch.events_max, 1300);
+    assert_int_equal(config->batch.events_max, 2500);
     assert_int_equal(config->batch.wait_ms_max, 5);
     assert_true(config->accounts.grace_period_ms == INT64_C(30) * 24 * 3600 * 1000);
     assert_int_equal(config->accounts.default_services, 7);

@@ -7,7 +7,7 @@ from latency import WARM_UP_S, measure_latency
 from scene import Scene, copy_fences
 from support.database import fresh_database
 
-BATCH = 1300  # batch.max_events, as it is by default
+BATCH = 2500  # batch.max_events, as it is by default
 APPLIED = 0
 NO_CHANGE = 1
 LANES = (1, 2)
@@ -123,12 +123,13 @@ def many_partitions(bench):
         check(scene, applied=count)
 
 
-def big_events(bench):
-    count = max(bench.options.events // 40, 1000)
-    with bench.scene() as scene:
-        scene.start().found()
-        bench.add_took("events of 20 kB", 1, scene.measure(traffic.creates(count, kind="Big")))
-        check(scene, applied=count)
+def larger_events(bench):
+    for name, kind, share in (("events of 1 kB", "Longer", 4), ("events of 20 kB", "Big", 40)):
+        count = max(bench.options.events // share, 1000)
+        with bench.scene() as scene:
+            scene.start().found()
+            bench.add_took(name, 1, scene.measure(traffic.creates(count, kind=kind)))
+            check(scene, applied=count)
 
 
 def latency(bench):
@@ -190,4 +191,4 @@ def check(scene, applied):
     assert found == applied, f"{found} of {applied} events were applied: {scene.counts()}"
 
 
-STEPS = (floor_and_new, again, mixed, hot_key, many_partitions, big_events, latency, full)
+STEPS = (floor_and_new, again, mixed, hot_key, many_partitions, larger_events, latency, full)

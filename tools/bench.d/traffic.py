@@ -1,5 +1,6 @@
 """Events for the bench, made fast: each kind is encoded once, and only ids and addresses are put in."""
 import random
+import string
 import time
 import uuid
 
@@ -12,6 +13,7 @@ HASH = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$" + "q" 
 ID_PLACE = "00000000-0000-7000-8000-00000000beef"
 ADDRESS_PLACE = "uxxxxxxxx@dx.example.org"
 BIG_TEXT_CHARS = 10_000
+LONGER_TEXT_CHARS = 600
 
 _PAYLOADS = {
     "CreateAccount": lambda: {
@@ -31,6 +33,9 @@ _PAYLOADS = {
     },
     "ObserveLogin": lambda: {"address": ADDRESS_PLACE, "ip": "192.0.2.7", "protocol": "imap"},
     "DeleteAccount": lambda: {"ref": {"address": ADDRESS_PLACE}, "mode": "SOFT"},
+    "Longer": lambda: {
+        "address": ADDRESS_PLACE, "comment": "".join(random.choices(string.ascii_lowercase, k=LONGER_TEXT_CHARS)),
+    },
     "Big": lambda: {
         "address": ADDRESS_PLACE, "comment": "c" * BIG_TEXT_CHARS,
         "autoreply": {"subject": "away", "body": "b" * BIG_TEXT_CHARS, "enabled": True},
@@ -45,7 +50,7 @@ class Template:
     """The bytes of an event around its id and its address."""
 
     def __init__(self, kind):
-        name = "CreateAccount" if kind == "Big" else kind
+        name = "CreateAccount" if kind in ("Longer", "Big") else kind
         event = make_event(name, _PAYLOADS[kind](), context=CONTEXT, event_id=ID_PLACE)
         value = event_record(event)["value"]
         self._head, rest = value.split(ID_PLACE.encode())
