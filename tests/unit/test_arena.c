@@ -128,6 +128,7 @@ static void arenas_that_share_a_pool_take_turns_with_its_blocks(void **state)
         if (round == 0)
             after_first = pool.kept_bytes;
         assert_int_equal(pool.kept_bytes, after_first);
+        assert_in_range(after_first, 2300000, 3000000);
     }
     for (size_t a = 0; a < COUNT_OF(arenas); a++)
         arena_close(&arenas[a]);
@@ -148,10 +149,27 @@ static void large_blocks_are_taken_again_by_what_fits_best(void **state)
         arena_reset(&arena);
         assert_true(held == 0 || arena.own.kept_bytes == held);
         held = arena.own.kept_bytes;
+        assert_in_range(held, 3 << 20, 4 << 20);
         assert_ptr_equal(arena_alloc(&arena, (2 << 20) - 1000), of_2m);
         assert_ptr_equal(arena_alloc(&arena, 100 << 10), of_128k);
         assert_ptr_equal(arena_alloc(&arena, 500 << 10), of_1m);
     }
+    arena_close(&arena);
+}
+
+/* As a lane's batches do that grow with the load: what is kept is not one block for each size that
+ * there ever was. */
+static void arrays_that_grow_from_batch_to_batch_leave_no_trail(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 << 20, 64 << 20);
+    for (size_t count = 200; count < 2500; count++) {
+        for (size_t size = 16; size <= 256; size *= 2)
+            arena_alloc(&arena, size * count);
+        arena_reset(&arena);
+    }
+    assert_in_range(arena.own.kept_bytes, 1200000, 2000000);
     arena_close(&arena);
 }
 
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test(rewind_forgets_what_came_behind_the_mark),
         cmocka_unit_test(arenas_that_share_a_pool_take_turns_with_its_blocks),
         cmocka_unit_test(large_blocks_are_taken_again_by_what_fits_best),
+        cmocka_unit_test(arrays_that_grow_from_batch_to_batch_leave_no_trail),
         cmocka_unit_test(a_large_request_wastes_nothing_of_the_block_in_use),
         cmocka_unit_test(ceiling_jumps_to_the_handler),
         cmocka_unit_test(request_above_the_ceiling_takes_no_memory),

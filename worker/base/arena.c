@@ -71,36 +71,57 @@ static void give_back(struct arena_pool *pool, struct arena_block *block)
     pool->kept_bytes += block->capacity;
 }
 
-/* The smallest one that is large enough: these are few. */
+/* The smallest one that is large enough; else the largest there is. They are few. */
 static struct arena_block **best_of_large(struct arena_pool *pool, size_t size)
 {
-    struct arena_block **best = NULL;
-    for (struct arena_block **link = &pool->large; *link != NULL; link = &(*link)->below) {
-        if ((*link)->capacity >= size && (best == NULL || (*link)->capacity < (*best)->capacity))
+    struct arena_block **best = &pool->large;
+    for (struct arena_block **link = best; *link != NULL; link = &(*link)->below) {
+        size_t capacity = (*link)->capacity, best_capacity = (*best)->capacity;
+        if (best_capacity < size ? capacity > best_capacity
+                                 : capacity >= size && capacity < best_capacity)
             best = link;
     }
     return best;
 }
 
-/* A block with room for `size` bytes, kept or new; NULL: no memory. */
+/* What is asked for is mostly an array that has grown from batch to batch: some room for more.
+ * Never of the size of the others: that tells them apart. */
+static size_t large_capacity(size_t size)
+{
+    size_t capacity = (size + size / 8 + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return capacity == BLOCK_BYTES ? capacity + ALIGNMENT : capacity;
+}
+
+static struct arena_block *new_block(size_t capacity)
+{
+    struct arena_block *block = malloc(sizeof(*block) + capacity);
+    if (block != NULL) {
+        block->capacity = capacity;
+        ASAN_POISON_MEMORY_REGION(block->bytes, capacity);
+    }
+    return block;
+}
+
+/* A block with room for `size` bytes, kept or new; NULL: no memory. A large one that has become too
+ * small goes when a larger one is made, so that no more are kept than were in use at once. */
 static struct arena_block *take_block(struct arena_pool *pool, size_t size)
 {
     bool is_large = size >= LARGE_BYTES;
     struct arena_block **kept = is_large ? best_of_large(pool, size) : &pool->blocks;
-    struct arena_block *block = kept != NULL ? *kept : NULL;
+    struct arena_block *block = *kept;
     if (block != NULL) {
         *kept = block->below;
+        block->below = NULL;
         pool->kept_bytes -= block->capacity;
-    } else {
-        /* Never of the size of the others: that tells them apart. */
-        size_t capacity = !is_large ? BLOCK_BYTES : size == BLOCK_BYTES ? size + ALIGNMENT : size;
-        block = malloc(sizeof(*block) + capacity);
-        if (block == NULL)
-            return NULL;
-        block->capacity = capacity;
-        ASAN_POISON_MEMORY_REGION(block->bytes, capacity);
     }
-    block->used = 0;
+    if (block != NULL && block->capacity < size) {
+        close_stack(block);
+        block = NULL;
+    }
+    if (block == NULL)
+        block = new_block(is_large ? large_capacity(size) : BLOCK_BYTES);
+    if (block != NULL)
+        block->used = 0;
     return block;
 }
 

@@ -1,4 +1,4 @@
-/* Memory that lives exactly as long as a batch.
+/* Memory that is let go of all at once: that of a batch, or of a transaction.
  *
  * An arena hands out memory that is never freed piece by piece: `arena_reset` makes all of it
  * reusable at once. Its blocks go back to a pool, from which the next batch takes them: a pool of
