@@ -39,7 +39,6 @@ static const struct fixed_setting defaults[] = {
     {EVERY, "reconnect.backoff.max.ms", "2000"}, /* the lag has to fall soon after an outage */
     {CONSUMING, "check.crcs", "true"},
     {CONSUMING, "fetch.error.backoff.ms", "100"},
-    {CONSUMING, "queued.min.messages", "20000"},
     {FOR(CONSUMER), "heartbeat.interval.ms", "1000"},
     {FOR(CONSUMER), "max.poll.interval.ms", "300000"},
     {PRODUCING, "compression.type", "lz4"},
@@ -68,6 +67,7 @@ static const struct owned_setting owned[] = {
     {0, "queue.buffering.max.messages", NULL, "it follows batch.max_events"},
     {0, "queue.buffering.max.kbytes", NULL, "it follows batch.max_events"},
     {0, "queued.max.messages.kbytes", NULL, "set kafka.fetch_memory"},
+    {0, "queued.min.messages", NULL, "set kafka.fetch_memory"},
     {0, "fetch.max.bytes", NULL, "set kafka.fetch_memory"},
     {0, "plugin.library.paths", NULL, "the worker loads no foreign code"},
     {0, "interceptors", NULL, "the worker loads no foreign code"},
@@ -239,6 +239,7 @@ static enum status set_consuming(rd_kafka_conf_t *conf, const struct kafka_optio
     int64_t fetch = clamp(options->fetch_memory_bytes_max / 4, MIB, FETCH_BYTES_MAX);
     struct number numbers[] = {
         {"queued.max.messages.kbytes", kafka_queue_bytes_max(options) / 1024},
+        {"queued.min.messages", KAFKA_QUEUE_MESSAGES_MAX},
         {"message.max.bytes", MIB},
         {"fetch.max.bytes", fetch},
         {"max.partition.fetch.bytes", clamp(fetch, MIB, PARTITION_FETCH_BYTES_MAX)},

@@ -289,22 +289,42 @@ static void ask_leader(void *opaque)
                                      consumer->waker_partition, &low, &high, ASK_MS);
 }
 
-/* The partitions take turns by what comes from them: they may have different leaders. */
+/* The partitions take turns: they may have different leaders. */
+static int32_t next_turn(const struct kafka_consumer *consumer, int32_t partition)
+{
+    for (int32_t i = 1; i < consumer->place_count; i++) {
+        int32_t next = (partition + i) % consumer->place_count;
+        if (consumer->places[next].started) {
+            return next;
+        }
+    }
+    return partition;
+}
+
+static bool half_is_taken(const struct kafka_consumer *consumer)
+{
+    return consumer->bytes_since_woken >= kafka_queue_bytes_max(consumer->options) / 2 ||
+           consumer->messages_since_woken >= KAFKA_QUEUE_MESSAGES_MAX / 2;
+}
+
 static void keep_fetching(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
 {
     consumer->bytes_since_woken += (int64_t)(message->len + message->key_len);
-    if (consumer->bytes_since_woken < kafka_queue_bytes_max(consumer->options) / 2) {
+    consumer->messages_since_woken++;
+    if (!half_is_taken(consumer)) {
         return;
     }
     if (!consumer->waker) {
         consumer->waker = background_open();
     }
-    if (!consumer->waker || !background_is_done(consumer->waker)) {
+    if (consumer->waker && !background_is_done(consumer->waker)) {
         return; /* with the next message */
     }
-    consumer->bytes_since_woken = 0;
-    consumer->waker_partition = message->partition;
-    background_run(consumer->waker, ask_leader, consumer);
+    consumer->bytes_since_woken = consumer->messages_since_woken = 0;
+    if (consumer->waker) {
+        consumer->waker_partition = next_turn(consumer, consumer->waker_partition);
+        background_run(consumer->waker, ask_leader, consumer);
+    }
 }
 
 /* True for what the caller does not get to see: ends of partitions, and messages fetched before a

@@ -31,7 +31,9 @@ enum kafka_role {
  * message. */
 enum status kafka_conf_build(rd_kafka_conf_t **ret_conf, const struct kafka_options *options,
                              enum kafka_role role, struct error *err);
-/* Of the prefetch queue of a consumer: more waits at the broker. */
+/* Of the prefetch queue of a consumer: more waits at the broker. A message without bytes takes
+ * memory as well. */
+enum { KAFKA_QUEUE_MESSAGES_MAX = 20000 };
 int64_t kafka_queue_bytes_max(const struct kafka_options *options);
 
 /* --- clients (kafka_client.c) ------------------------------------------------------------------
@@ -104,10 +106,10 @@ struct kafka_consumer {
     int32_t *numbers;     /* room for what `revoked` is told, as long as `places` */
     int32_t place_count;
     bool is_closing;
-    bool is_restarting;        /* until the next `assigned` */
-    struct background *waker;  /* NULL: none was needed so far */
-    int32_t waker_partition;   /* its, while it runs */
-    int64_t bytes_since_woken; /* how much was consumed */
+    bool is_restarting;                              /* until the next `assigned` */
+    struct background *waker;                        /* NULL: none was needed so far */
+    int32_t waker_partition;                         /* its, while it runs */
+    int64_t bytes_since_woken, messages_since_woken; /* how much was consumed */
 };
 
 /* --- the producer (kafka_producer.c, kafka_transaction.c) ---------------------------------------
