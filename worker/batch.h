@@ -3,7 +3,8 @@
  *     consume: records, sources, group     decode: events, deaths     prepare: events[].prepared
  *     apply: outputs                       publish: nothing, it sends outputs and offsets
  *
- * Everything in it lives in the batch's arena, but the messages, whose bytes records point into.
+ * Everything in it lives in the batch's arena, but the messages, whose bytes records and texts of
+ * events point into.
  * It lives until it is published: what a stage needs no longer than itself is not put there. */
 #ifndef PROVD_BATCH_H
 #define PROVD_BATCH_H

@@ -110,7 +110,6 @@ static void bury_again(struct transaction *t, size_t i, const struct memory *mem
 {
     struct arena *arena = &t->batch->arena;
     struct death *death = ARENA_NEW(arena, struct death);
-    const struct event *event = t->batch->events[i];
     char code[64];
     snprintf(code, sizeof code, "%.*s", TEXT_ARG(memory->code));
     *death = (struct death){
@@ -119,8 +118,6 @@ static void bury_again(struct transaction *t, size_t i, const struct memory *mem
         .message = text_copy(arena, memory->message),
         .failed_at_us = memory->recorded_at,
     };
-    memcpy(death->value_hash, event ? event->payload_hash : t->batch->deaths[i]->value_hash,
-           PAYLOAD_HASH_LEN);
     t->batch->deaths[i] = death;
     t->batch->events[i] = NULL;
 }

@@ -23,6 +23,10 @@ struct transaction {
     struct batch *batch;
     size_t from, to;
     struct arena *arena; /* as long as the transaction */
+    /* What decode left, and the batch's memory then: where a try that fails goes back to. */
+    struct event **events;
+    struct death **deaths;
+    struct arena_mark mark;
 
     struct fence_state *fences; /* by batch source */
     bool *touches;              /* the source has a record in the range */

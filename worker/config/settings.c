@@ -179,7 +179,8 @@ const struct setting settings[] = {
               "published, as long as that takes, up to 100ms."),
      RELOADABLE},
     {SIZE("batch.memory_max", batch.memory_bytes_max, "512MiB", 16 * MIB, 32 * GIB,
-          "The ceiling for everything a lane keeps for a batch; a batch that needs more is cut.")},
+          "The ceiling for what a lane keeps for a batch, and again for the transaction that "
+          "applies it; a batch that needs more is cut.")},
 
     {SIZE("limits.event_bytes", limits.event_bytes, "256KiB", KIB, 16 * MIB,
           "A larger event is a dead letter.")},

@@ -1,6 +1,7 @@
 /* A decoded event: the envelope, the payload of its kind, and what is already known to be wrong.
  *
- * Events live in the batch's arena. The decode stage fills in everything but `prepared`. */
+ * Events live in the batch's arena, their texts in the message. The decode stage fills in
+ * everything but `prepared`. */
 #ifndef PROVD_DOMAIN_EVENT_H
 #define PROVD_DOMAIN_EVENT_H
 

@@ -303,7 +303,12 @@ static struct transaction *begin(struct apply *apply, struct batch *batch, size_
                               .from = from,
                               .to = to,
                               .arena = arena,
+                              .mark = arena_mark(&batch->arena),
                               .err = err};
+    t->events = ARENA_ARRAY(arena, struct event *, count);
+    t->deaths = ARENA_ARRAY(arena, struct death *, count);
+    memcpy(t->events, batch->events + from, count * sizeof(struct event *));
+    memcpy(t->deaths, batch->deaths + from, count * sizeof(struct death *));
     t->fences = ARENA_ARRAY(arena, struct fence_state, batch->source_count);
     t->touches = ARENA_ARRAY(arena, bool, batch->source_count);
     t->memories = ARENA_ARRAY(arena, const struct memory *, count);
@@ -335,6 +340,7 @@ static enum status open_transaction(struct apply *apply, struct batch *batch, si
     if (opened && opened->batch == batch && opened->from == from && opened->to == to) {
         apply->opened = NULL;
         opened->err = err;
+        opened->mark = arena_mark(&batch->arena);
         *ret_transaction = opened;
         return STATUS_OK;
     }
@@ -343,6 +349,15 @@ static enum status open_transaction(struct apply *apply, struct batch *batch, si
         return error_set(err, STATUS_RETRY, "08006", "postgres: the connection was lost");
     *ret_transaction = begin(apply, batch, from, to, err);
     return send_opening(*ret_transaction);
+}
+
+/* Nothing of a try that failed is left in the batch. */
+static void take_back(struct transaction *t)
+{
+    size_t count = t->to - t->from;
+    memcpy(t->batch->events + t->from, t->events, count * sizeof(struct event *));
+    memcpy(t->batch->deaths + t->from, t->deaths, count * sizeof(struct death *));
+    arena_rewind(&t->batch->arena, t->mark);
 }
 
 static enum status transact(struct apply *apply, struct batch *batch, size_t from, size_t to,
@@ -362,7 +377,11 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
         status = output_recall_changes(t);
     if (status == STATUS_OK)
         status = write_machinery(t);
-    return status == STATUS_OK ? commit(t) : status;
+    if (status == STATUS_OK)
+        status = commit(t);
+    if (status != STATUS_OK)
+        take_back(t);
+    return status;
 }
 
 /* A stopped process may hold our fences where no timeout of the server reaches it
@@ -411,6 +430,7 @@ void apply_abandon(struct apply *apply)
     apply->opened = NULL;
     if (!postgres_usable(apply->pg) || postgres_rollback(apply->pg, &ignored) != STATUS_OK)
         apply_close(apply);
+    arena_reset(&apply->arena);
 }
 
 /* --- retries and unrolling -----------------------------------------------------------------------
@@ -437,7 +457,6 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
                                       size_t to, struct error *err)
 {
     enum status status;
-    struct arena_mark mark = arena_mark(&batch->arena);
     for (apply->lost_races = 0;; apply->lost_races++) {
         status = transact(apply, batch, from, to, err);
         if (status == STATUS_OK) {
@@ -454,7 +473,6 @@ static enum status transact_until_won(struct apply *apply, struct batch *batch, 
         if (!again || !apply->pg)
             return status;
         counter_add(&apply->counters->pg_lost_races, 1);
-        arena_rewind(&batch->arena, mark);
     }
 }
 
@@ -562,6 +580,7 @@ enum status apply_run(struct apply *apply, struct batch *batch, struct error *er
     status = unroll(apply, batch, 0, batch->count, err);
     if (apply->pg)
         postgres_meanwhile(apply->pg, NULL, NULL);
+    arena_reset(&apply->arena);
     if (status != STATUS_OK)
         undo(batch, &beginning);
     return status;

@@ -20,7 +20,7 @@ struct running {
     struct outcome *outcome;
     const struct fanout *fanout;
     struct fence_state *fence;
-    struct arena *arena;          /* of the batch: for what stays */
+    struct arena *arena;          /* of the transaction: for what stays */
     struct change_entry *entries; /* of the piece */
     size_t entry_count;
     struct error *err;
