@@ -172,7 +172,7 @@ const struct setting settings[] = {
 
     {INT("batch.max_events", batch.events_max, "2500", 1, 20000,
          "The largest number of events in a batch.")},
-    {SIZE("batch.max_bytes", batch.bytes_max, "2MiB", 64 * KIB, GIB,
+    {SIZE("batch.max_bytes", batch.bytes_max, "1536KiB", 64 * KIB, GIB,
           "A batch takes no further events once their keys, values and headers are this large.")},
     {DURATION("batch.max_wait", batch.wait_ms_max, "5ms", 0, SECONDS(10),
               "How long a batch that is not full waits for more events; behind one that is being "
