@@ -111,6 +111,38 @@ def test_another_partition_is_halted(make_world):
     assert "lane died" not in world.worker.log_text()
 
 
+def test_the_database_refuses_one_of_its_events(world):
+    """The batch is unrolled: only the culprit is buried, and what was opened for all of them is let go."""
+    world.database.rows("ALTER TABLE provd.account ADD CONSTRAINT no_unlucky_names CHECK (first_name <> 'Friday')")
+    unlucky = make_event("CreateAccount", {"address": world.name(), "first_name": "Friday"})
+    world.sources += world.send([*creations(world, BATCH // 2), unlucky, *creations(world, BATCH * 2)])
+    start_with(world, "opened_ahead=sleep-50:*")
+    answers = world.answers(world.sources)
+    letter = answers.pop(BATCH * BATCHES + BATCH // 2)
+    assert (letter.stage, letter.code) == ("APPLY", "STORAGE_REFUSED")
+    assert {answer["status"] for answer in answers} == {"APPLIED"}
+    assert world.worker.metric("provd_pg_unrolled_batches_total") == 1
+    world.check()
+
+
+def test_somebody_is_faster_at_one_of_its_rows(make_world):
+    """Its rows were loaded when another session changes one: loaded again, nothing is lost."""
+    world = make_world(partitions=1, settings={"batch.max_events": BATCH}).start()
+    (made,) = creations(world, 1)
+    world.ask([made])
+    stopped(world)
+    address = made["payload"]["CreateAccount"]["address"]
+    update = make_event("UpdateAccount", {"ref": {"address": address}, "fields": ["comment"], "comment": "ours"})
+    sources = world.send([*creations(world, BATCH), update, *creations(world, BATCH * 2)])
+    start_with(world, "after_prepare=sleep-2000:2")
+    wait_until(lambda: opened(world), what="its rows are loaded")
+    world.database.rows("UPDATE provd.account SET department = 'sales', revision = revision + 1 WHERE address = %s", address)
+    each_is_applied(world, sources)
+    assert world.worker.metric("provd_pg_lost_races_total") == 1
+    row = world.database.rows("SELECT department, comment FROM provd.account WHERE address = %s", address)
+    assert row == [("sales", "ours")]
+
+
 def test_its_lane_is_killed(world):
     start_with(world, "opened_ahead=kill:2")
     wait_until(lambda: "lane died" in world.worker.log_text(), what="killed")

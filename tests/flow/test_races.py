@@ -98,6 +98,27 @@ def test_a_row_that_changed_meanwhile_is_loaded_again(world, rival):
     assert row == [("sales", "ours")] and lost_races(world) > before
 
 
+def test_what_was_a_dead_letter_stays_one_when_its_batch_loses_a_race(world, rival):
+    """It was buried and not published: read again, with an event behind it whose row somebody else has."""
+    made = create(world)
+    world.ask([made], partition=0)
+    world.worker.set_failpoints("after_commit=stop:1")
+    sources = world.send([{"key": b"k", "value": b"\x7fno event"}], partition=0)
+    wait_until(lambda: world.database.value("SELECT count(*) FROM provd.record_outcome") > 0, what="buried")
+    world.worker.destroy()
+    world.worker.set_failpoints("")
+    rival.execute(
+        "UPDATE provd.account SET department = 'sales', revision = revision + 1 WHERE address = %s", (address_of(made),)
+    )
+    sources += world.send([comment(address_of(made), "ours")], partition=0)
+    world.worker.start(wait=False)
+    wait_for_lane_at_lock(world)
+    rival.connection.commit()
+    letter, result = world.answers(sources)
+    assert (letter.stage, letter.code) == ("FRAME", "BAD_MAGIC")
+    assert result["status"] == "APPLIED" and lost_races(world) >= 1
+
+
 def test_a_batch_that_keeps_losing_locks_its_rows_first(world, rival):
     """However often others are faster: in the end nobody else is let in."""
     made = create(world)
