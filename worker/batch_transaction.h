@@ -14,6 +14,15 @@
 struct apply;
 struct postgres;
 
+/* What decode and prepare left of the records [from, to) of a batch, and its memory then: where a
+ * try that fails goes back to. */
+struct beginning {
+    size_t from, to;
+    struct arena_mark mark;
+    struct event **events;
+    struct death **deaths;
+};
+
 /* One transaction over the records [from, to) of the batch. Its memory is the stage's arena, which
  * is empty again when the next one begins; only what is to be published goes into the batch's. */
 struct transaction {
@@ -23,10 +32,7 @@ struct transaction {
     struct batch *batch;
     size_t from, to;
     struct arena *arena; /* as long as the transaction */
-    /* What decode left, and the batch's memory then: where a try that fails goes back to. */
-    struct event **events;
-    struct death **deaths;
-    struct arena_mark mark;
+    struct beginning beginning;
 
     struct fence_state *fences; /* by batch source */
     bool *touches;              /* the source has a record in the range */

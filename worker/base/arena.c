@@ -40,12 +40,17 @@ void arena_pool_init(struct arena_pool *pool, size_t keep_bytes_max)
     *pool = (struct arena_pool){.keep_bytes_max = keep_bytes_max};
 }
 
+static void free_block(struct arena_block *block)
+{
+    ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->capacity);
+    free(block);
+}
+
 static void close_stack(struct arena_block *block)
 {
     while (block != NULL) {
         struct arena_block *below = block->below;
-        ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->capacity);
-        free(block);
+        free_block(block);
         block = below;
     }
 }
@@ -61,8 +66,7 @@ static void give_back(struct arena_pool *pool, struct arena_block *block)
 {
     struct arena_block **stack = block->capacity == BLOCK_BYTES ? &pool->blocks : &pool->large;
     if (block->capacity > pool->keep_bytes_max - pool->kept_bytes) {
-        block->below = NULL;
-        close_stack(block);
+        free_block(block);
         return;
     }
     ASAN_POISON_MEMORY_REGION(block->bytes, block->capacity);
@@ -111,11 +115,10 @@ static struct arena_block *take_block(struct arena_pool *pool, size_t size)
     struct arena_block *block = *kept;
     if (block != NULL) {
         *kept = block->below;
-        block->below = NULL;
         pool->kept_bytes -= block->capacity;
     }
     if (block != NULL && block->capacity < size) {
-        close_stack(block);
+        free_block(block);
         block = NULL;
     }
     if (block == NULL)

@@ -289,6 +289,28 @@ static enum status commit(struct transaction *t)
     return STATUS_OK;
 }
 
+/* The arrays are made in an arena that lives until the try has ended. */
+static struct beginning remember(struct batch *batch, size_t from, size_t to, struct arena *arena)
+{
+    size_t count = to - from;
+    struct beginning beginning = {.from = from, .to = to, .mark = arena_mark(&batch->arena)};
+    beginning.events = ARENA_ARRAY(arena, struct event *, count);
+    beginning.deaths = ARENA_ARRAY(arena, struct death *, count);
+    memcpy(beginning.events, batch->events + from, count * sizeof(struct event *));
+    memcpy(beginning.deaths, batch->deaths + from, count * sizeof(struct death *));
+    return beginning;
+}
+
+/* With all memory of the try, so that a database that is away for long does not fill the batch's.
+ */
+static void undo(struct batch *batch, const struct beginning *beginning)
+{
+    size_t from = beginning->from, count = beginning->to - from;
+    memcpy(batch->events + from, beginning->events, count * sizeof(struct event *));
+    memcpy(batch->deaths + from, beginning->deaths, count * sizeof(struct death *));
+    arena_rewind(&batch->arena, beginning->mark);
+}
+
 static struct transaction *begin(struct apply *apply, struct batch *batch, size_t from, size_t to,
                                  struct error *err)
 {
@@ -303,12 +325,8 @@ static struct transaction *begin(struct apply *apply, struct batch *batch, size_
                               .from = from,
                               .to = to,
                               .arena = arena,
-                              .mark = arena_mark(&batch->arena),
                               .err = err};
-    t->events = ARENA_ARRAY(arena, struct event *, count);
-    t->deaths = ARENA_ARRAY(arena, struct death *, count);
-    memcpy(t->events, batch->events + from, count * sizeof(struct event *));
-    memcpy(t->deaths, batch->deaths + from, count * sizeof(struct death *));
+    t->beginning = remember(batch, from, to, arena);
     t->fences = ARENA_ARRAY(arena, struct fence_state, batch->source_count);
     t->touches = ARENA_ARRAY(arena, bool, batch->source_count);
     t->memories = ARENA_ARRAY(arena, const struct memory *, count);
@@ -340,7 +358,7 @@ static enum status open_transaction(struct apply *apply, struct batch *batch, si
     if (opened && opened->batch == batch && opened->from == from && opened->to == to) {
         apply->opened = NULL;
         opened->err = err;
-        opened->mark = arena_mark(&batch->arena);
+        opened->beginning.mark = arena_mark(&batch->arena);
         *ret_transaction = opened;
         return STATUS_OK;
     }
@@ -349,15 +367,6 @@ static enum status open_transaction(struct apply *apply, struct batch *batch, si
         return error_set(err, STATUS_RETRY, "08006", "postgres: the connection was lost");
     *ret_transaction = begin(apply, batch, from, to, err);
     return send_opening(*ret_transaction);
-}
-
-/* Nothing of a try that failed is left in the batch. */
-static void take_back(struct transaction *t)
-{
-    size_t count = t->to - t->from;
-    memcpy(t->batch->events + t->from, t->events, count * sizeof(struct event *));
-    memcpy(t->batch->deaths + t->from, t->deaths, count * sizeof(struct death *));
-    arena_rewind(&t->batch->arena, t->mark);
 }
 
 static enum status transact(struct apply *apply, struct batch *batch, size_t from, size_t to,
@@ -380,7 +389,7 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     if (status == STATUS_OK)
         status = commit(t);
     if (status != STATUS_OK)
-        take_back(t);
+        undo(batch, &t->beginning);
     return status;
 }
 
@@ -544,44 +553,20 @@ static enum status unroll(struct apply *apply, struct batch *batch, size_t from,
     return status == STATUS_OK ? unroll(apply, batch, middle, to, err) : status;
 }
 
-/* What decode and prepare left: a try that fails is undone to this, with all its memory, so that a
- * database that is away for long does not fill the batch's. */
-struct beginning {
-    struct arena_mark mark;
-    struct event **events;
-    struct death **deaths;
-};
-
-static struct beginning remember(struct batch *batch)
-{
-    struct beginning beginning = {.mark = arena_mark(&batch->arena)};
-    beginning.events = ARENA_ARRAY(&batch->arena, struct event *, batch->count);
-    beginning.deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count);
-    memcpy(beginning.events, batch->events, batch->count * sizeof *beginning.events);
-    memcpy(beginning.deaths, batch->deaths, batch->count * sizeof *beginning.deaths);
-    return beginning;
-}
-
-static void undo(struct batch *batch, const struct beginning *beginning)
-{
-    memcpy(batch->events, beginning->events, batch->count * sizeof *beginning->events);
-    memcpy(batch->deaths, beginning->deaths, batch->count * sizeof *beginning->deaths);
-    batch->outputs = NULL;
-    arena_rewind(&batch->arena, beginning->mark);
-}
-
 enum status apply_run(struct apply *apply, struct batch *batch, struct error *err)
 {
     enum status status = apply_connect(apply, err);
     if (status != STATUS_OK)
         return status;
-    struct beginning beginning = remember(batch);
+    struct beginning beginning = remember(batch, 0, batch->count, &batch->arena);
     batch->outputs = ARENA_ARRAY(&batch->arena, struct output, batch->count);
     status = unroll(apply, batch, 0, batch->count, err);
     if (apply->pg)
         postgres_meanwhile(apply->pg, NULL, NULL);
     arena_reset(&apply->arena);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         undo(batch, &beginning);
+        batch->outputs = NULL;
+    }
     return status;
 }
