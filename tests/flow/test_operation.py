@@ -33,6 +33,8 @@ CONVENTION = {  # the metrics of the conventions, each with a label that it must
     "process_cpu_seconds_total": None,
 }
 
+TOO_MANY_FOR_16_MIB = 12_000  # events without anything optional
+
 
 @pytest.fixture(scope="module", autouse=True)
 def contract_holds_at_the_end(world):
@@ -245,10 +247,13 @@ def test_workers_join_and_leave_in_the_middle_of_work(make_world):
 
 
 def test_a_batch_that_does_not_fit_its_memory_is_done_in_smaller_ones(make_world):
-    settings = {"batch.max_events": 20000, "batch.max_bytes": "4MiB", "batch.memory_max": "16MiB"}
-    world = make_world(partitions=1, settings=settings).start()
-    world.worker.stop()  # so that all events come in one batch
-    sources = world.send([create(world) for _ in range(9000)])
+    world = make_world(partitions=1).start()
+    events = [create(world) for _ in range(TOO_MANY_FOR_16_MIB)]
+    world.worker.stop()
+    sources = world.send(events)
+    # A batch ends with the last of them, however long it takes to read them.
+    one_batch = {"batch__max_events": len(events), "batch__max_wait": "10s", "batch__max_bytes": "4MiB"}
+    world.worker.write_settings(**one_batch, batch__memory_max="16MiB")
     world.worker.start(wait=False)
     assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
     assert "needs more memory than batch.memory_max" in world.worker.log_text()
