@@ -130,6 +130,13 @@ void memory_spread(struct transaction *t)
         const struct memory *memory = memory_of(t, i, is_reread);
         t->memories[i - t->from] = memory;
         t->is_reread[i - t->from] = is_reread;
+    }
+}
+
+void memory_bury(struct transaction *t)
+{
+    for (size_t i = t->from; i < t->to; i++) {
+        const struct memory *memory = t->memories[i - t->from];
         if (memory && (int)memory->status == OUTCOME_DEAD_LETTER)
             bury_again(t, i, memory);
     }

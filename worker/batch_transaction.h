@@ -73,8 +73,11 @@ enum status memory_send(struct transaction *t);
 /* Reads the locked fences; FATAL with batch_lost when another worker owns a partition now. */
 enum status memory_read_fences(struct transaction *t);
 enum status memory_read(struct transaction *t);
-/* Says for each record what is known of it; what was a dead letter stays one. */
+/* Says for each record what is known of it. */
 void memory_spread(struct transaction *t);
+/* What was a dead letter stays one: the first that a transaction does to its batch, so that one
+ * that was opened ahead can be abandoned without a trace. */
+void memory_bury(struct transaction *t);
 
 /* The output of one record: made now, or the very bytes that were made before; and the row that
  * will be remembered of it. */

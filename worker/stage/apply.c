@@ -380,6 +380,8 @@ static enum status transact(struct apply *apply, struct batch *batch, size_t fro
     if (!t->has_asked)
         status = read_opening(t);
     if (status == STATUS_OK)
+        memory_bury(t);
+    if (status == STATUS_OK)
         status = run_segments(t);
     FAILPOINT("in_transaction");
     if (status == STATUS_OK)
