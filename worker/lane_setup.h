@@ -52,6 +52,7 @@ struct lane {
     struct decode decode;
     struct prepare prepare;
     struct apply apply;
+    int64_t opened_us; /* spent on the transaction that is opened ahead: part of its apply */
     struct publish publish;
     struct breaker breaker;
     bool is_put_off; /* the records wait for a schema; schema_wait says how long */
