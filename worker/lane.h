@@ -1,4 +1,4 @@
-/* A lane: one consumer, one transactional producer, one database connection, and the loop
+/* A lane: one consumer, two transactional producers in turn, one database connection, and the loop
  *
  *     consume > decode > prepare > apply > publish
  *

@@ -108,13 +108,13 @@ static void set_stages(struct lane *lane, const struct config *config)
         .counters = lane->counters,
     };
     lane->publish = (struct publish){
-        .options = &lane->kafka_options,
         .counters = lane->counters,
         .worker = lane->maker.worker,
         .request_timeout_ms = config->kafka.request_timeout_ms,
         .output_bytes_max = config->kafka.output_bytes_max,
         .has_cloudevents = config->kafka.cloudevents,
     };
+    publish_set_options(&lane->publish, &lane->kafka_options);
 }
 
 void lane_take_config(struct lane *lane)

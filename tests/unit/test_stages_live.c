@@ -213,12 +213,12 @@ static void take_answered_batch(struct half *half, struct publish *publish)
     for (int i = 0; i < RECORDS; i++) {
         half->batch.outputs[i].result = TEXT("a result");
     }
-    *publish = (struct publish){.options = &options,
-                                .consumer = half->consume.consumer,
+    *publish = (struct publish){.consumer = half->consume.consumer,
                                 .counters = &counters,
                                 .worker = TEXT("unit"),
                                 .request_timeout_ms = WAIT_MS,
                                 .output_bytes_max = options.output_bytes_max};
+    publish_set_options(publish, &options);
     arena_init(&publish->arena, 1 << 20, 0);
 }
 

@@ -58,9 +58,10 @@ const struct setting settings[] = {
             "The client id that brokers see in logs and quotas.")},
     {STRING("kafka.group_id", kafka.group_id, "provd",
             "The consumer group. All lanes of all workers that share a database share it.")},
-    {STRING("kafka.transactional_id_prefix", kafka.transactional_id_prefix, "provd",
-            "Transactional ids are <prefix>-<worker.name>-<lane>; grant the worker this prefix in "
-            "the ACLs.")},
+    {STRING(
+        "kafka.transactional_id_prefix", kafka.transactional_id_prefix, "provd",
+        "Transactional ids are <prefix>-<worker.name>-<lane>, and the same with a b behind it: a "
+        "lane's two producers. Grant the worker this prefix in the ACLs.")},
     {STRING("kafka.topics.events", kafka.topic_events, "provisioning.events",
             "The topic of the events.")},
     {STRING("kafka.topics.results", kafka.topic_results, "provisioning.results",

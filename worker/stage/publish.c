@@ -1,6 +1,7 @@
 #include "stage/publish.h"
 
 #include <setjmp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,21 +10,44 @@
 
 enum { ATTEMPTS_MAX = 8, ATTEMPT_PAUSE_MS = 100 };
 
+/* The first keeps the id as it is, so that it fences a lane of a version that had only that. The
+ * other's is no other lane's: those end with a digit. */
+void publish_set_options(struct publish *publish, const struct kafka_options *options)
+{
+    static const char *const suffixes[PRODUCERS] = {"", "b"};
+    for (int i = 0; i < PRODUCERS; i++) {
+        struct publish_slot *slot = &publish->slots[i];
+        snprintf(slot->transactional_id, sizeof slot->transactional_id, "%s%s",
+                 options->transactional_id, suffixes[i]);
+        slot->options = *options;
+        slot->options.transactional_id = slot->transactional_id;
+    }
+}
+
 enum status publish_connect(struct publish *publish, struct error *err)
 {
+    enum status status = STATUS_OK;
     if (!publish->background)
         publish->background = background_open();
     if (!publish->background)
         return error_set(err, STATUS_RETRY, NULL, "no thread or memory for publishing");
-    if (publish->producer)
-        return STATUS_OK;
-    return kafka_producer_open(&publish->producer, publish->options, err);
+    for (int i = 0; i < PRODUCERS && status == STATUS_OK; i++) {
+        struct publish_slot *slot = &publish->slots[i];
+        if (!slot->producer)
+            status = kafka_producer_open(&slot->producer, &slot->options, err);
+    }
+    return status;
 }
 
-static void close_producer(struct publish *publish)
+static struct kafka_producer *producer_of(const struct publish *publish)
 {
-    kafka_producer_close(publish->producer);
-    publish->producer = NULL;
+    return publish->slots[publish->turn].producer;
+}
+
+static void close_producer(struct publish *publish, size_t slot)
+{
+    kafka_producer_close(publish->slots[slot].producer);
+    publish->slots[slot].producer = NULL;
 }
 
 void publish_close(struct publish *publish)
@@ -32,7 +56,8 @@ void publish_close(struct publish *publish)
     background_close(publish->background);
     publish->background = NULL;
     publish->batch = NULL;
-    close_producer(publish);
+    for (size_t i = 0; i < PRODUCERS; i++)
+        close_producer(publish, i);
     arena_close(&publish->arena);
 }
 
@@ -62,9 +87,9 @@ static enum status output_partition(struct publish *publish, enum kafka_output_t
                                     struct error *err)
 {
     int32_t of_events, of_topic;
-    enum status status = kafka_events_partition_count(publish->producer, &of_events, err);
+    enum status status = kafka_events_partition_count(producer_of(publish), &of_events, err);
     if (status == STATUS_OK)
-        status = kafka_partition_count(publish->producer, topic, &of_topic, err);
+        status = kafka_partition_count(producer_of(publish), topic, &of_topic, err);
     if (status == STATUS_OK)
         *ret_partition = of_events == of_topic ? record->partition->partition : -1;
     return status;
@@ -110,7 +135,7 @@ static enum kafka_verdict send_value(struct publish *publish, const struct mappi
         .header_count = header_count,
         .borrow = true,
     };
-    return kafka_transaction_produce(publish->producer, &output, err);
+    return kafka_transaction_produce(producer_of(publish), &output, err);
 }
 
 /* Room for keys and framing of a record beside its value. */
@@ -162,7 +187,7 @@ static enum kafka_verdict send_dead_letter(struct publish *publish, const struct
         .header_count = count,
         .borrow = true,
     };
-    return kafka_transaction_produce(publish->producer, &output, err);
+    return kafka_transaction_produce(producer_of(publish), &output, err);
 }
 
 static enum kafka_verdict send_record(struct publish *publish, const struct mapping *mapping,
@@ -191,7 +216,7 @@ static enum kafka_verdict send_offsets(struct publish *publish, struct batch *ba
     for (size_t s = 0; s < batch->source_count; s++)
         offsets[s] = (struct kafka_offset){batch->sources[s].partition->partition,
                                            batch->sources[s].next_offset};
-    enum kafka_verdict verdict = kafka_transaction_offsets(publish->producer, offsets,
+    enum kafka_verdict verdict = kafka_transaction_offsets(producer_of(publish), offsets,
                                                            batch->source_count, batch->group, err);
     arena_reset(&publish->arena);
     return verdict;
@@ -205,7 +230,7 @@ static enum kafka_verdict send_offsets(struct publish *publish, struct batch *ba
 static enum kafka_verdict send_all(struct publish *publish, const struct mapping *mapping,
                                    struct batch *batch, struct error *err)
 {
-    enum kafka_verdict verdict = kafka_transaction_begin(publish->producer, err);
+    enum kafka_verdict verdict = kafka_transaction_begin(producer_of(publish), err);
     for (size_t i = 0; i < batch->count && verdict == KAFKA_GO_ON; i++) {
         verdict = send_record(publish, mapping, batch, i, err);
         arena_reset(&publish->arena);
@@ -220,14 +245,14 @@ static enum kafka_verdict commit(struct publish *publish, struct batch *batch, s
     FAILPOINT("after_send_offsets");
     FAILPOINT("before_kafka_commit");
     if (verdict == KAFKA_GO_ON)
-        verdict = kafka_transaction_commit(publish->producer, err);
+        verdict = kafka_transaction_commit(producer_of(publish), err);
     FAILPOINT("after_kafka_commit");
     return verdict;
 }
 
 static void recycle(struct publish *publish)
 {
-    close_producer(publish);
+    close_producer(publish, publish->turn);
     counter_add(&publish->counters->producer_recycled, 1);
 }
 
@@ -267,7 +292,7 @@ static void note_published(struct publish *publish, struct batch *batch)
 static void abort_transaction(struct publish *publish)
 {
     struct error ignored;
-    kafka_transaction_abort(publish->producer, &ignored);
+    kafka_transaction_abort(producer_of(publish), &ignored);
     recycle(publish);
 }
 
@@ -298,6 +323,14 @@ static enum status resolve_doubt(struct publish *publish, struct batch *batch, b
     return status;
 }
 
+/* A transaction is over: the next one is the other producer's. */
+static void take_turn(struct publish *publish)
+{
+    if (kafka_producer_has_echo(producer_of(publish)))
+        recycle(publish);
+    publish->turn = (publish->turn + 1) % PRODUCERS;
+}
+
 /* One attempt from memory. */
 static enum status attempt(struct publish *publish, struct batch *batch, bool *ret_done,
                            bool *ret_again, struct error *err)
@@ -322,8 +355,8 @@ static enum status attempt(struct publish *publish, struct batch *batch, bool *r
     *ret_done = verdict == KAFKA_GO_ON;
     if (!*ret_done)
         *ret_again = try_again(publish, verdict, &status, err);
-    else if (kafka_producer_has_echo(publish->producer))
-        recycle(publish);
+    else
+        take_turn(publish);
     return status;
 }
 
@@ -400,7 +433,7 @@ void publish_give_up(struct publish *publish)
     if (publish->background)
         background_wait(publish->background);
     publish->batch = NULL;
-    if (publish->producer)
+    if (producer_of(publish))
         abort_transaction(publish);
     publish->is_in_doubt = false;
 }

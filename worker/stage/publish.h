@@ -12,9 +12,21 @@
 #include "wire/cloudevents.h"
 #include "wire/kafka.h"
 
+/* The transactions of a lane go to two producers in turn: one that begins while the broker still
+ * writes the markers of the same producer's last is told to wait, and librdkafka waits 20 ms. No
+ * two are open at once. */
+enum { PRODUCERS = 2 };
+
+/* Opened again after a fatal error: a normal path. */
+struct publish_slot {
+    struct kafka_options options; /* as the lane's, with a transactional id of its own */
+    char transactional_id[160];
+    struct kafka_producer *producer;
+};
+
 struct publish {
-    const struct kafka_options *options;
-    struct kafka_producer *producer; /* opened again after a fatal error: a normal path */
+    struct publish_slot slots[PRODUCERS];
+    size_t turn;                     /* the slot whose transaction is open, or the next */
     struct kafka_consumer *consumer; /* asked for committed offsets when a commit is in doubt */
     struct counters *counters;
     struct text worker;
@@ -34,6 +46,8 @@ struct publish {
     struct error error;
 };
 
+/* `options` and what it points to must outlive the publisher. */
+void publish_set_options(struct publish *publish, const struct kafka_options *options);
 enum status publish_connect(struct publish *publish, struct error *err);
 void publish_close(struct publish *publish);
 

@@ -1,4 +1,4 @@
-/* The consumer and the transactional producer of a lane, and Kafka's errors as statuses. The only
+/* The consumer and the transactional producers of a lane, and Kafka's errors as statuses. The only
  * files that see <librdkafka/rdkafka.h> are wire/kafka_*.c, through wire/kafka_handles.h.
  *
  * pitfalls.md says why it is done this way: eager assignment; rd_kafka_consumer_poll in a loop, no

@@ -132,7 +132,6 @@ struct kafka_producer {
     struct partition_count counts[TOPIC_COUNT];
     bool in_transaction;
     bool has_echo;                     /* see kafka_producer_has_echo */
-    int64_t committed_us;              /* monotonic: the last commit; 0: none */
     unsigned produced;                 /* in this transaction */
     rd_kafka_resp_err_t delivery_code; /* the first record that was not delivered */
     char delivery_text[ERROR_MESSAGE_MAX];

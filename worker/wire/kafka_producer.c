@@ -1,4 +1,4 @@
-/* The transactional producer of a lane: opened, closed, and what it knows of its topics. */
+/* A transactional producer of a lane: opened, closed, and what it knows of its topics. */
 #include "base/clock.h"
 #include "wire/kafka_handles.h"
 

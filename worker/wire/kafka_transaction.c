@@ -11,7 +11,6 @@ enum {
     ABORT_FLUSH_MS = 500,
     REASON_TIMEOUT_MS = 5000, /* to learn why a transaction has failed */
     POLL_EVERY = 1000,        /* produced records */
-    MARKERS_MS = 3,           /* a near broker writes the markers of a commit within these */
 };
 
 rd_kafka_error_t *kafka_repeat(struct kafka_producer *producer, try_function *try, void *argument)
@@ -52,23 +51,11 @@ static enum kafka_verdict settle(struct kafka_producer *producer, enum kafka_cal
     return verdict;
 }
 
-/* A record that meets the markers of the commit before it is refused, and librdkafka waits 20 ms,
- * whatever retry.backoff.ms says, before it asks again. */
-static void let_markers_pass(const struct kafka_producer *producer)
-{
-    int64_t passed_us = producer->committed_us + MARKERS_MS * 1000;
-
-    if (producer->committed_us && !deadline_passed(passed_us)) {
-        clock_sleep_ms(deadline_left_ms(passed_us));
-    }
-}
-
 enum kafka_verdict kafka_transaction_begin(struct kafka_producer *producer, struct error *err)
 {
     enum kafka_verdict verdict;
 
     assert(!producer->in_transaction);
-    let_markers_pass(producer);
     producer->delivery_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     producer->produced = 0;
     verdict = settle(producer, CALL_BEGIN, rd_kafka_begin_transaction(producer->client.rk), err);
@@ -206,7 +193,6 @@ enum kafka_verdict kafka_transaction_commit(struct kafka_producer *producer, str
         verdict = settle(producer, CALL_COMMIT, kafka_repeat(producer, try_commit, NULL), err);
         producer->in_transaction = verdict != KAFKA_GO_ON;
         producer->has_echo = atomic_load(&producer->client.sockets) != sockets;
-        producer->committed_us = clock_monotonic_us();
     }
     return verdict;
 }
