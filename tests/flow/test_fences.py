@@ -270,6 +270,27 @@ def test_records_taken_by_retention_halt(past):
     assert accounts(world) == BEFORE + 3 + 1 and operator_records(world) == 1
 
 
+def test_results_that_retention_took_the_records_of_halt(past):
+    """Applied, and killed before anything was published: the results can be made from the ledger, but nobody asks for them."""
+    world = past.world
+    world.worker.set_failpoints("before_send_offsets=stop")
+    sources = world.send([create(world) for _ in range(6)])
+    world.worker.start(wait=False)
+    wait_until(lambda: accounts(world) == BEFORE + 6, what="applied")
+    world.worker.kill_parent()
+    world.worker.set_failpoints("")
+    cut = sources[3][1]
+    world.kafka.delete_records(world.topics.events, 0, cut)
+    reason = halted(world)
+    assert "before their results were published" in reason and "ledger" in reason
+    assert "(3 offsets are gone)" in reason
+    nothing_happens(world)
+    permit(world, "accept", "they are in the ledger")
+    wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
+    world.answers(sources[3:])
+    assert accounts(world) == BEFORE + 6 + 1 and operator_records(world) == 1
+
+
 def test_a_halt_is_the_partitions_alone(make_world):
     world = make_world(partitions=2).start()
     world.ask([event_record(create(world), partition=number) for number in (0, 1)])

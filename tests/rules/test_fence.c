@@ -23,16 +23,21 @@ static void put_decision(struct buffer *buffer, const struct fence_facts *facts)
     const struct fence_decision d = fence_decide(facts);
     put_offset(buffer, "F", facts->has_row ? facts->fence : -1);
     put_offset(buffer, "C", facts->committed);
-    buffer_printf(
-        buffer, " %-6s%s%s%s%s : ", permissions[facts->permission],
-        facts->policy_rewind ? " rewind" : "", facts->only_control_records ? " control" : "",
-        facts->republish_below ? " begun" : "", facts->published_upto ? " published" : "");
+    buffer_printf(buffer, " %-6s%s%s%s%s : ", permissions[facts->permission],
+                  facts->policy_rewind ? " rewind" : "",
+                  facts->only_control_records ? " control" : "",
+                  facts->republish_below ? " begun" : "",
+                  facts->published_upto == LOG_START ? " kept"
+                  : facts->published_upto            ? " published"
+                                                     : "");
     if (d.action == FENCE_HALT)
         buffer_printf(buffer, "HALT %s", d.name);
     else
         buffer_printf(buffer, "go   %s from %lld next %lld%s%s", d.name, (long long)d.start,
                       (long long)d.next_offset, d.republished ? " republished" : "",
                       d.uses_permission ? " uses-permission" : "");
+    if (d.gone)
+        buffer_printf(buffer, " %lld gone", (long long)d.gone);
     buffer_printf(buffer, "%s\n", d.alarm ? " alarm" : "");
 }
 
@@ -42,7 +47,7 @@ static void for_all_facts(void (*visit)(struct buffer *, const struct fence_fact
     for (size_t f = 0; f < COUNT_OF(fences); f++) {
         for (size_t c = 0; c < COUNT_OF(commits); c++) {
             for (int p = 0; p < 3; p++) {
-                for (int more = 0; more < 5; more++) {
+                for (int more = 0; more < 6; more++) {
                     const struct fence_facts facts = {
                         .has_row = fences[f] >= 0,
                         .fence = fences[f] < 0 ? 0 : fences[f],
@@ -53,11 +58,15 @@ static void for_all_facts(void (*visit)(struct buffer *, const struct fence_fact
                         .policy_rewind = more == 1,
                         .only_control_records = more == 2,
                         .republish_below = more == 3 ? commits[c] : 0,
-                        .published_upto = more == 4 ? fences[f] : 0,
+                        .published_upto = more == 4   ? fences[f]
+                                          : more == 5 ? LOG_START
+                                                      : 0,
                     };
                     bool means_nothing = more && (!facts.has_row || facts.committed <= facts.fence);
                     if (more == 4)
                         means_nothing = !facts.has_row || facts.committed >= 0;
+                    if (more == 5)
+                        means_nothing = facts.fence < LOG_START || facts.committed >= LOG_START;
                     if (!means_nothing)
                         visit(buffer, &facts);
                 }
@@ -109,6 +118,11 @@ static void check_decision(struct buffer *unused, const struct fence_facts *fact
     /* Nothing is skipped without a permission that the change log records, or control records. */
     if (facts->has_row && d.start > facts->fence && facts->fence <= facts->log_end)
         assert_true(d.uses_permission || facts->only_control_records);
+    /* Nor is a result left out that was not published: it can be told again from there. */
+    int64_t published =
+        facts->committed > facts->published_upto ? facts->committed : facts->published_upto;
+    if (facts->has_row && published < facts->fence && facts->fence <= facts->log_end)
+        assert_true(d.uses_permission || d.start <= published);
     /* The fence never leads: what lies below is processed. */
     if (d.next_offset > d.start)
         assert_true(facts->has_row && d.next_offset == facts->fence);

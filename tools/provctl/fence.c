@@ -46,9 +46,10 @@ const struct command fence_commands[] = {
         .arguments = "",
         .summary = "let a halted partition go on from its fence",
         .help = "Gives the permission, for one use, to go on at the fence: when retention took "
-                "records that were never "
-                "read (they are lost, and the partition goes on at the start of the log), or when "
-                "the database went back "
+                "records that were never read (they are lost, and the partition goes on at the "
+                "start of the log), or records whose results were not published yet (they are "
+                "applied, and 'provctl ledger show' has the results), or when the database went "
+                "back "
                 "(what lies behind is read and applied again). The worker uses it at the next "
                 "assignment, "
                 "which it tries by itself now and then, and writes it to the change log. A "

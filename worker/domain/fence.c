@@ -45,6 +45,26 @@ static bool retention_accepted(const struct fence_facts *f)
     return f->has_row && f->fence < f->log_start && f->permission == FENCE_PERMIT_ACCEPT;
 }
 
+/* The first offset whose result may not be published: `published_upto` is noted later than C moves,
+ * and does not go back with it. */
+static int64_t unpublished_from(const struct fence_facts *f)
+{
+    return f->committed > f->published_upto ? f->committed : f->published_upto;
+}
+
+/* Applied, and gone before their results were published: those are in the ledger only. */
+static bool retention_took_unpublished(const struct fence_facts *f)
+{
+    return f->has_row && unpublished_from(f) < f->log_start && unpublished_from(f) < f->fence &&
+           f->permission != FENCE_PERMIT_ACCEPT;
+}
+
+static bool unpublished_accepted(const struct fence_facts *f)
+{
+    return f->has_row && unpublished_from(f) < f->log_start && unpublished_from(f) < f->fence &&
+           f->permission == FENCE_PERMIT_ACCEPT;
+}
+
 static bool first_start(const struct fence_facts *f)
 {
     return !f->has_row && f->committed < 0;
@@ -130,6 +150,16 @@ const struct fence_rule fence_rules[] = {
      "provctl fence accept (the same topic: read again from its start) or provctl fence adopt "
      "(made "
      "again: all its records are new)"},
+    {"unpublished_accepted", unpublished_accepted, FENCE_GO, FENCE_FROM_LOG_START, false, true,
+     true,
+     "retention took records that were applied and whose results were not published; going on "
+     "without these, as permitted",
+     NULL},
+    {"retention_took_unpublished", retention_took_unpublished, FENCE_HALT, FENCE_FROM_NOWHERE,
+     false, false, true,
+     "retention took records that were applied, before their results were published: these are in "
+     "the ledger only",
+     "provctl fence accept (go on without them)"},
     {"first_start", first_start, FENCE_GO, FENCE_FROM_LOG_START, false, false, false,
      "a new group on a new database: reading from the start of the log", NULL},
     {"unknown_database_adopted", unknown_database_adopted, FENCE_GO, FENCE_FROM_COMMITTED, false,
@@ -185,6 +215,13 @@ static int64_t start_of(const struct fence_rule *rule, const struct fence_facts 
     }
 }
 
+static int64_t gone_of(const struct fence_facts *f)
+{
+    int64_t first = unpublished_from(f) < f->fence ? unpublished_from(f) : f->fence;
+    bool is_same_log = f->has_row && !is_another_log(f);
+    return is_same_log && first < f->log_start ? f->log_start - first : 0;
+}
+
 struct fence_decision fence_decide(const struct fence_facts *facts)
 {
     const struct fence_rule *rule = fence_rules;
@@ -202,6 +239,7 @@ struct fence_decision fence_decide(const struct fence_facts *facts)
         .republished = rule->republished,
         .uses_permission = rule->uses_permission && facts->permission != FENCE_PERMIT_NONE,
         .alarm = rule->alarm,
+        .gone = gone_of(facts),
         .reason = rule->reason,
         .remedy = rule->remedy,
     };

@@ -29,6 +29,7 @@ struct fence_decision {
     bool republished;     /* results of what is read again are marked so */
     bool uses_permission; /* the one-use permission is spent, and the change log records it */
     bool alarm;           /* worth a warning even though it goes on */
+    int64_t gone;         /* offsets that retention took too early: unread, or not published */
     const char *reason;   /* for logs, /readyz and `provctl fence show` */
     const char *remedy;   /* the command that helps; NULL: none needed */
 };

@@ -263,13 +263,11 @@ static void log_decision(const struct assign *assign, int32_t partition,
 }
 
 /* Why it stands still, how many records are gone if any are, and what to do. */
-static struct text halt_reason(struct assign *assign, const struct fence_facts *facts,
-                               const struct fence_decision *decision)
+static struct text halt_reason(struct assign *assign, const struct fence_decision *decision)
 {
     struct text gone = TEXT("");
-    if (facts->has_row && facts->fence < facts->log_start)
-        gone = text_format(assign->arena, " (%" PRId64 " offsets are gone)",
-                           facts->log_start - facts->fence);
+    if (decision->gone > 0)
+        gone = text_format(assign->arena, " (%" PRId64 " offsets are gone)", decision->gone);
     return text_format(assign->arena, "%s%.*s%s%s", decision->reason, TEXT_ARG(gone),
                        decision->remedy ? "; " : "", decision->remedy ? decision->remedy : "");
 }
@@ -289,7 +287,7 @@ static enum status decide(struct assign *assign, struct partition *partition, bo
     partition->is_halted = decision.action == FENCE_HALT;
     *ret_rewinds = decision.action == FENCE_GO && decision.republished;
     if (partition->is_halted) {
-        *ret_reason = halt_reason(assign, &facts, &decision);
+        *ret_reason = halt_reason(assign, &decision);
         return STATUS_OK;
     }
     *ret_reason = TEXT_NULL;
