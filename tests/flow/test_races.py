@@ -3,6 +3,7 @@
 The other worker is played by a session of ours that commits at exactly the moment the test wants.
 """
 import contextlib
+import time
 
 import psycopg2
 import pytest
@@ -34,6 +35,8 @@ CREATE CONSTRAINT TRIGGER warn_at_commit AFTER UPDATE ON provd.fence DEFERRABLE 
 STANDBY_AGAIN = """
 CREATE OR REPLACE FUNCTION provd.warn_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 """
+
+ASIDE_S = 0.5  # an idle turn takes 0.2
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +176,26 @@ def test_rows_that_change_while_a_batch_waits_for_its_fence_are_seen_at_once(wor
     rival.connection.commit()
     (applied,) = world.answers([source])
     assert applied["status"] == "APPLIED" and lost_races(world) == before
+
+
+def test_a_lane_survives_that_it_cannot_note_what_is_published(world, rival):
+    """The note waits for a lock, and is cancelled: it is made another time, and the connection goes on."""
+    pids = world.worker.lane_pids()
+    world.worker.set_failpoints("before_kafka_commit=sleep-1000:*")
+    (source,) = world.send([create(world)], partition=0)
+    wait_until(lambda: world.fences()[0]["next_offset"] == source[1] + 1, what="applied")
+    lock_fences(world, rival)
+    world.worker.set_failpoints("")
+    statement = wait_for_lane_at_lock(world)
+    assert "published_upto" in statement
+    world.database.rows(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'provd' AND wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
+    time.sleep(ASIDE_S)
+    rival.connection.rollback()
+    assert {result["status"] for result in world.ask([create(world)], partition=0)} == {"APPLIED"}
+    assert world.worker.lane_pids() == pids
 
 
 def test_rows_are_written_in_the_order_of_their_keys(world, rival):

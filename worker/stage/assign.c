@@ -340,6 +340,14 @@ enum status assign_partition(struct assign *assign, struct partition *partition,
     return status;
 }
 
+/* What failed by itself leaves a pipeline with results that nobody has read. */
+static void clear_after(struct postgres *pg, enum status status)
+{
+    struct error ignored;
+    if (status != STATUS_OK && postgres_usable(pg))
+        postgres_rollback(pg, &ignored);
+}
+
 enum status assign_note_published(struct postgres *pg, struct partition *partitions, size_t count,
                                   struct arena *arena, struct error *err)
 {
@@ -353,6 +361,7 @@ enum status assign_note_published(struct postgres *pg, struct partition *partiti
                                                   .published_upto = partitions[i].published_upto};
     }
     enum status status = news > 0 ? ledger_note_published(pg, states, news, err) : STATUS_OK;
+    clear_after(pg, status);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         partitions[i].noted_upto = partitions[i].published_upto;
     arena_rewind(arena, mark);
@@ -374,6 +383,7 @@ enum status assign_operator_acts(struct postgres *pg, const struct output_maker 
     const struct param params[] = {param_text(maker->cluster_id), param_text(maker->topic),
                                    array_param(&halted)};
     enum status status = ask(&assign, "fence_permissions", params, 3, &result, err);
+    clear_after(pg, status);
     if (status == STATUS_OK)
         *ret_acts = result_int(result, 0, 0);
     result_close(result);
