@@ -401,10 +401,23 @@ static void drop_batches(struct lane *lane)
     lane->ahead = NULL;
 }
 
+/* A record that was alone in its batch will not fit either when it is read again: then it is to be
+ * a dead letter, since it would hold up its partition for ever. Not when the machine's memory was
+ * out: that passes. */
+static void note_giant(struct lane *lane)
+{
+    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded;
+    const struct batch *batch = is_first ? lane->batch : lane->ahead;
+    if (!batch || batch->count != 1 || !(is_first || batch->arena.is_exceeded))
+        return;
+    lane->decode.has_giant = true;
+    lane->decode.giant_partition = batch->records[0].partition->partition;
+    lane->decode.giant_offset = batch->records[0].offset;
+}
+
 /* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
- * smaller pieces. The code between leaves no handle open but the connection, which is made anew. A
- * batch that is applied already, when it happens to the one behind, is published from what is
- * stored. */
+ * smaller pieces. The code between leaves no handle open but the connection, which is made anew; a
+ * result of libpq that was being read is lost, a dozen times at most until a batch fits. */
 static enum status guarded_turn(struct lane *lane, struct error *err)
 {
     jmp_buf exhausted;
@@ -417,6 +430,7 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
         return status;
     }
     set_exhausted(lane, NULL);
+    note_giant(lane);
     apply_close(&lane->apply);
     drop_batches(lane);
     for (int i = 0; i < LANE_BATCHES; i++)

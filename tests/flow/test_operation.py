@@ -34,6 +34,7 @@ CONVENTION = {  # the metrics of the conventions, each with a label that it must
 }
 
 TOO_MANY_FOR_16_MIB = 12_000  # events without anything optional
+GROUP_TOO_LARGE_FOR_16_MIB = 2_500  # with 10 kB in the change record of each
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -257,6 +258,22 @@ def test_a_batch_that_does_not_fit_its_memory_is_done_in_smaller_ones(make_world
     world.worker.start(wait=False)
     assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
     assert "needs more memory than batch.memory_max" in world.worker.log_text()
+    world.check()
+
+
+def test_an_event_that_alone_does_not_fit_is_a_dead_letter(make_world):
+    """A large group is emptied, and the reason, at its longest, stands in the change record of each who goes."""
+    world = make_world(partitions=1, settings={"batch.memory_max": "16MiB", "limits.event_bytes": "256KiB"}).start()
+    people = [world.name() for _ in range(GROUP_TOO_LARGE_FOR_16_MIB)]
+    world.ask([make_event("CreateAccount", {"address": address}) for address in people])
+    (made,) = world.ask([make_event("SetGroupMembers", {"group": 1, "name": "all", "members": people})])
+    assert made["status"] == "APPLIED"
+    actor = {"kind": "SYSTEM", "id": "crm", "reason": "x" * 10_000}
+    emptied = make_event("SetGroupMembers", {"group": 1, "members": []}, actor=actor)
+    letter, result = world.ask([emptied, create(world)], limit_s=180)
+    assert (letter.stage, letter.code) == ("FRAME", "TOO_LARGE") and "batch.memory_max" in letter.message
+    assert result["status"] == "APPLIED"
+    assert world.database.value("SELECT count(*) FROM provd.group_member") == len(people)
     world.check()
 
 

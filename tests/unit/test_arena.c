@@ -209,7 +209,9 @@ static void ceiling_jumps_to_the_handler(void **state)
     int count = count_until_exhausted(&arena, 4096);
     assert_in_range(count, 250, 256);
     assert_true(arena.used_bytes <= 1 << 20);
+    assert_true(arena.is_exceeded);
     arena_reset(&arena);
+    assert_false(arena.is_exceeded);
     assert_int_equal(count_until_exhausted(&arena, 4096), count);
     arena_close(&arena);
 }

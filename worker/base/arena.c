@@ -186,13 +186,20 @@ void arena_rewind(struct arena *arena, struct arena_mark mark)
                                   mark.block->capacity - mark.block_used);
     }
     arena->used_bytes = mark.used_bytes;
+    arena->is_exceeded = false;
 }
 
-static _Noreturn void exhausted(struct arena *arena, size_t size)
+static _Noreturn void out_of_memory(struct arena *arena, size_t size)
 {
     if (arena->exhausted != NULL)
         longjmp(*arena->exhausted, 1);
     memory_exhausted("arena", size);
+}
+
+static _Noreturn void exceeded(struct arena *arena, size_t size)
+{
+    arena->is_exceeded = true;
+    out_of_memory(arena, size);
 }
 
 /* The block that the next `size` bytes come from. */
@@ -204,7 +211,7 @@ static struct arena_block *block_for(struct arena *arena, size_t size)
         return current;
     struct arena_block *block = take_block(pool_of(arena), size);
     if (block == NULL)
-        exhausted(arena, size);
+        out_of_memory(arena, size);
     block->below = *stack;
     return *stack = block;
 }
@@ -212,12 +219,12 @@ static struct arena_block *block_for(struct arena *arena, size_t size)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     if (size > arena->used_bytes_max)
-        exhausted(arena, size);
+        exceeded(arena, size);
     size_t step = (size + GAP_BYTES + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (step == 0)
         step = ALIGNMENT;
     if (step > arena->used_bytes_max - arena->used_bytes)
-        exhausted(arena, size);
+        exceeded(arena, size);
     struct arena_block *block = block_for(arena, step);
     char *memory = block->bytes + block->used;
     block->used += step;
@@ -230,7 +237,7 @@ void *arena_zalloc(struct arena *arena, size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
-        exhausted(arena, SIZE_MAX);
+        exceeded(arena, SIZE_MAX);
     void *memory = arena_alloc(arena, total);
     memset(memory, 0, total);
     return memory;

@@ -10,6 +10,7 @@
 #define PROVD_BASE_ARENA_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -29,6 +30,7 @@ struct arena {
     struct arena_pool *shared; /* NULL: `own` */
     size_t used_bytes;         /* handed out since the last reset */
     size_t used_bytes_max;     /* the ceiling */
+    bool is_exceeded;          /* more was asked for, since the last reset or rewind */
     jmp_buf *exhausted;        /* where to go when memory is out; NULL: memory_exhausted */
 };
 

@@ -1,5 +1,6 @@
 #include "stage/apply.h"
 
+#include <setjmp.h>
 #include <string.h>
 
 #include "base/failpoint.h"
@@ -405,16 +406,30 @@ static void end_stalled(struct apply *apply, const struct error *err)
                   LOG_INT("sessions", ended));
 }
 
-void apply_open(struct apply *apply, struct batch *batch)
+static void send_ahead(struct apply *apply, struct batch *batch)
 {
     struct error ignored;
-    apply_abandon(apply);
-    if (!postgres_usable(apply->pg))
-        return;
     apply->lost_races = 0;
     apply->opened = begin(apply, batch, 0, batch->count, &ignored);
     if (send_opening(apply->opened) != STATUS_OK)
         apply_abandon(apply);
+}
+
+/* Memory that runs out here is the next batch's trouble: the one that is applied goes on. */
+void apply_open(struct apply *apply, struct batch *batch)
+{
+    jmp_buf exhausted;
+    apply_abandon(apply);
+    if (!postgres_usable(apply->pg))
+        return;
+    jmp_buf *former = arena_on_exhausted(&apply->arena, &exhausted);
+    if (setjmp(exhausted) == 0) {
+        send_ahead(apply, batch);
+    } else {
+        apply_close(apply);
+        arena_reset(&apply->arena);
+    }
+    arena_on_exhausted(&apply->arena, former);
 }
 
 void apply_look_up(struct apply *apply)

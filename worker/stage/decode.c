@@ -33,10 +33,23 @@ static size_t header_bytes(const struct kafka_message *message)
     return bytes;
 }
 
+static bool is_giant(const struct decode *decode, const struct record *record)
+{
+    return decode->has_giant && record->partition->partition == decode->giant_partition &&
+           record->offset == decode->giant_offset;
+}
+
 /* True when the record is over a limit; then it is buried. */
 static bool is_too_large(struct decode *decode, struct batch *batch, size_t i)
 {
     const struct record *record = &batch->records[i];
+    if (is_giant(decode, record)) {
+        decode->has_giant = false;
+        bury(batch, i, STAGE_FRAME, CODE_TOO_LARGE,
+             TEXT("what the event asks for needs more memory than batch.memory_max, also in a "
+                  "batch of its own: raise it and redrive the event, or ask in smaller pieces"));
+        return true;
+    }
     if (record->value.len > (size_t)decode->event_bytes_max) {
         bury(batch, i, STAGE_FRAME, CODE_TOO_LARGE,
              text_format(&batch->arena, "the event has %zu bytes: at most %lld are read",

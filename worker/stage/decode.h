@@ -16,6 +16,10 @@ struct decode {
     int64_t event_bytes_max, header_bytes_max;
     bool accept_bare;
     struct counters *counters;
+    /* A record that was too much for batch.memory_max, by itself. */
+    bool has_giant;
+    int32_t giant_partition;
+    int64_t giant_offset;
 };
 
 /* Fills events and deaths of the records that are not decoded yet. RETRY: a schema cannot be had at

@@ -11,7 +11,9 @@
 struct postgres;
 
 enum {
-    FANOUT_PIECE_ROWS = 500, /* of at most about 100 KiB: comment and auto-reply at their limits */
+    /* Each at most about 150 KiB: comment and auto-reply at their limits, and in the audit row the
+     * actor's reason at its. */
+    FANOUT_PIECE_ROWS = 250,
     FANOUT_INDEX_FIRST =
         1000 /* of the audit rows in change ids; published records have lower ones */
 };
