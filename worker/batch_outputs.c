@@ -131,7 +131,8 @@ static void note_death(struct transaction *t, size_t i)
 {
     const struct death *death = t->batch->deaths[i];
     const struct record *record = &t->batch->records[i];
-    if (t->memories[i - t->from])
+    /* Read again, but unknown: pruned, or it could be read when it was applied. */
+    if (t->memories[i - t->from] || t->is_reread[i - t->from])
         return;
     t->records[t->record_count++] = (struct record_entry){
         .fence_id = record->partition->fence_id,

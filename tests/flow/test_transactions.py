@@ -89,6 +89,23 @@ def test_what_was_a_dead_letter_stays_one(world):
     assert accounts(world) == before + 1
 
 
+def test_a_replay_of_what_cannot_be_read_any_more_leaves_no_trace(world):
+    """It was applied: the limit is lower by now. What is noted would be recalled for ever, also when it can be read again."""
+    world.ask([make_event("CreateAccount", {"address": world.name(), "comment": "x" * 1500}) for _ in range(3)])
+    world.settle()
+    world.worker.stop()
+    before, end = world.state(), committed(world)
+    world.set_offsets({0: end - 3})
+    world.worker.write_settings(limits__event_bytes="1KiB", limits__string_bytes="1KiB")
+    world.worker.start()
+    wait_until(lambda: committed(world) == end, what="read again")
+    world.worker.stop()
+    world.worker.write_settings(limits__event_bytes="256KiB", limits__string_bytes="64KiB")
+    world.worker.start()
+    assert world.state() == before
+    assert world.database.value("SELECT count(*) FROM provd.record_outcome WHERE code = 'TOO_LARGE'") == 0
+
+
 def test_every_batch_writes_its_fence_also_when_all_of_it_is_known(world):
     """Only a writing commit waits for a standby, and shows a worker that lost its partition."""
     world.settle()

@@ -24,7 +24,7 @@ bool copy_grow(struct copy *copy, size_t size)
     }
     char *start = malloc(capacity);
     if (!start) {
-        copy->failed = true;
+        copy->failed = copy->no_memory = true;
         return false;
     }
     if (used > 0) {
@@ -38,13 +38,14 @@ bool copy_grow(struct copy *copy, size_t size)
     return true;
 }
 
-static enum status fail_rows(const char *what, struct error *err)
+static enum status fail_rows(const struct copy *copy, const char *what, struct error *err)
 {
+    if (copy->no_memory)
+        return error_set(err, STATUS_RETRY, "53200", "postgres: %.60s: memory is out", what);
     return error_set(
         err, STATUS_FATAL, "54000",
-        "postgres: %.60s: a row is larger than %d bytes, a number does not fit its column, or "
-        "memory is out",
-        what, COPY_BUFFER_BYTES_MAX);
+        "postgres: %.60s: a row is larger than %d bytes, or a number does not fit its column", what,
+        COPY_BUFFER_BYTES_MAX);
 }
 
 static void put_header(struct copy *copy)
@@ -75,9 +76,9 @@ enum status postgres_copy_begin(struct postgres *pg, const char *copy_sql, struc
     if (status != STATUS_OK) {
         return status;
     }
-    copy->failed = false;
+    copy->failed = copy->no_memory = false;
     if (!copy->start && !copy_grow(copy, COPY_BUFFER_BYTES_MIN)) {
-        return fail_rows(copy_sql, err);
+        return fail_rows(copy, copy_sql, err);
     }
     postgres_leave_pipeline(pg);
     if (!PQsendQuery(pg->conn, copy_sql)) {
@@ -171,7 +172,7 @@ enum status copy_send(struct copy *copy, struct error *err)
     enum status status = await_accepted(copy, &error);
     if (status == STATUS_OK && copy->failed) {
         postgres_copy_abort(copy->pg);
-        status = fail_rows(copy->sql, &error);
+        status = fail_rows(copy, copy->sql, &error);
     }
     if (status == STATUS_OK) {
         status = try_send(copy, &sent, &error);
@@ -227,7 +228,7 @@ enum status postgres_copy_leave(struct copy *copy, struct error *err)
     enum status status = await_accepted(copy, err);
     if (status == STATUS_OK && copy->failed) {
         postgres_copy_abort(pg);
-        status = fail_rows(copy->sql, err);
+        status = fail_rows(copy, copy->sql, err);
     } else if (status == STATUS_OK) {
         status = send_end(copy, err);
     }

@@ -37,7 +37,8 @@ struct copy {
     char *at;        /* next byte */
     char *end;
     char *due;   /* copy_flush sends when `at` has come here */
-    bool failed; /* a row did not fit or memory is out: nothing was written since */
+    bool failed;    /* a row did not fit or memory is out: nothing was written since */
+    bool no_memory; /* that one */
     bool active;
     bool accepted; /* the server has answered that it wants rows */
 };
