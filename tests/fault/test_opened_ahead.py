@@ -53,7 +53,7 @@ def opened(world):
 
 def fence_is_free(world):
     try:
-        world.database.rows("SELECT FROM provd.fence FOR UPDATE NOWAIT")
+        world.database.rows("SELECT 1 FROM provd.fence FOR UPDATE NOWAIT")
     except LockNotAvailable:
         return False
     return True

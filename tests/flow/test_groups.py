@@ -195,7 +195,7 @@ def test_a_context_takes_its_groups_along(world):
     assert [result["status"] for result in results] == ["APPLIED"] * 3
     for table in ("mail_group", "group_member", "context"):
         column = "name" if table == "context" else "context"
-        assert not world.database.rows(f"SELECT FROM provd.{table} WHERE {column} = 'leaving'")
+        assert not world.database.rows(f"SELECT 1 FROM provd.{table} WHERE {column} = 'leaving'")
     (gone,) = world.ask([fill | {"event_id": uuid7()}])
     assert gone["code"] == "NO_SUCH_CONTEXT"
 
@@ -214,7 +214,7 @@ def test_a_member_that_is_purged_meanwhile_is_in_no_group(world, people):
         connection.commit()
     (result,) = world.answers(sources)
     assert (result["status"], result["code"]) == ("REJECTED", "NO_SUCH_USER")
-    assert not world.database.rows("SELECT FROM provd.group_member WHERE number = 61")
+    assert not world.database.rows("SELECT 1 FROM provd.group_member WHERE number = 61")
     world.database.rows("DELETE FROM provd.service_account WHERE account_uuid = %s", people[ann]["account_uuid"])
 
 
@@ -233,7 +233,7 @@ def test_an_account_that_comes_into_a_group_while_it_is_purged_leaves_it_again(w
         connection.commit()
     (result,) = world.answers(sources)
     assert result["status"] == "APPLIED"
-    assert not world.database.rows("SELECT FROM provd.group_member WHERE account_uuid = %s", uuid)
+    assert not world.database.rows("SELECT 1 FROM provd.group_member WHERE account_uuid = %s", uuid)
 
 
 def test_lanes_that_meet_at_a_group_agree(world):
@@ -272,7 +272,7 @@ def test_thousands_of_members_are_replaced_by_one_event(world):
     print(f"{MANY} members replaced in {time.monotonic() - began:.1f} s")
     assert (result["status"], result["items_applied"], len(result["items"])) == ("APPLIED", MANY + 1, 100)
     assert members(world, 81) == [(bob, False)]
-    assert not world.database.rows("SELECT FROM provd.group_member WHERE number = 81 AND account_uuid <> %s"
+    assert not world.database.rows("SELECT 1 FROM provd.group_member WHERE number = 81 AND account_uuid <> %s"
                                    " LIMIT 1", world.database.value("SELECT uuid FROM provd.account WHERE address = %s", bob))  # fmt: skip
     world.database.rows("DELETE FROM provd.account WHERE domain = 'huge.example'")
 

@@ -350,7 +350,7 @@ def test_atmail_shows_the_own_group_else_the_first_one(site):
     assert shown() == [31]
     site.rows("UPDATE provd.account SET tombstone = account_id, deleted_at = now() WHERE uuid = %s",
               (identity,))
-    assert not site.rows("SELECT FROM provd.group_members WHERE address = %s", (address,))
+    assert not site.rows("SELECT 1 FROM provd.group_members WHERE address = %s", (address,))
 
 
 def test_atmail_api_accounts_shows_the_service_ids_of_the_seed(site):

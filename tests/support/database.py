@@ -32,7 +32,11 @@ class Database:
         with contextlib.closing(self.connect()) as connection:
             with connection, connection.cursor() as cursor:
                 cursor.execute(statement, parameters or None)
-                return cursor.fetchall() if cursor.description else []
+                if cursor.description:
+                    return cursor.fetchall()
+                # Rows without columns would look like no rows.
+                assert not cursor.statusmessage.startswith("SELECT"), f"name a column: {statement}"
+                return []
 
     def value(self, statement, *parameters):
         """The single value that the statement returns."""

@@ -36,7 +36,7 @@ struct copy {
     char *start;     /* owned by the connection, kept from COPY to COPY */
     char *at;        /* next byte */
     char *end;
-    char *due;   /* copy_flush sends when `at` has come here */
+    char *due;      /* copy_flush sends when `at` has come here */
     bool failed;    /* a row did not fit or memory is out: nothing was written since */
     bool no_memory; /* that one */
     bool active;
