@@ -15,7 +15,8 @@ LIMIT_S = 30.0
 
 
 def measure_latency(scene, events, rate):
-    """Milliseconds of each of the events (number, key, value); those of the first two seconds are left out."""
+    """The rate that was really sent, and milliseconds of each of the events (number, key, value); those of the first two
+    seconds are left out of both."""
     reader = scene.make_reader("read_committed", wait_ms=5)
     # New results only: those of the scene's context and domains have other keys.
     reader.assign([TopicPartition(scene.topics.results, partition, 0) for partition in scene.ends])
@@ -37,7 +38,13 @@ def measure_latency(scene, events, rate):
         reader.unassign()
         sender.kill()
         sender.wait()
-    return [(received[key] - sent[key]) * 1000 for _, key, _ in events[rate * WARM_UP_S :]]
+    keys = [key for _, key, _ in events[rate * WARM_UP_S :]]
+    return sent_rate([sent[key] for key in keys]), [(received[key] - sent[key]) * 1000 for key in keys]
+
+
+def sent_rate(times):
+    """Events a second, of those sent at these times."""
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def send(brokers, topic, partitions, events, rate):

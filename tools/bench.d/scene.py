@@ -35,8 +35,9 @@ class Took:
 
     events: int
     seconds: float
-    lane_cpu_s: float
-    rss_peak_mib: float
+    cpu_s: float  # of all processes
+    parent_cpu_s: float  # of that, the one that watches the lanes
+    rss_peak_mib: float  # of the largest lane
 
     @property
     def rate(self):
@@ -44,7 +45,11 @@ class Took:
 
     @property
     def cpu_us(self):
-        return self.lane_cpu_s / self.events * 1e6
+        return self.cpu_s / self.events * 1e6
+
+    @property
+    def parent_cpu_us(self):
+        return self.parent_cpu_s / self.events * 1e6
 
 
 class Scene:
@@ -198,24 +203,25 @@ class Scene:
 
     def clock(self, begin, count):
         self._warm_up_readers()
-        cpu_before = self.lane_cpu_s()
+        cpu_before = self.cpu_s()
         started = time.time()
         begin()
         return self._stop_clock(count, started, cpu_before)
 
     def measure_from_start(self, count):
         """Starts the worker: from the moment that it has its partitions, with records to read again, to the end. The
-        CPU time is that of the whole process, with its start."""
+        CPU time is that of the whole life of the processes, with their start."""
         self.quiet_server()
         self._warm_up_readers()
         self.start()
-        return self._stop_clock(count, self.wait_shared_out(), 0.0)
+        return self._stop_clock(count, self.wait_shared_out(), (0.0, 0.0))
 
     def _stop_clock(self, count, started, cpu_before):
         self.wait_committed()
         self.wait_results()
         seconds = time.time() - started
-        return Took(count, seconds, self.lane_cpu_s() - cpu_before, self.rss_peak_mib())
+        lanes_s, parent_s = (now - before for now, before in zip(self.cpu_s(), cpu_before))
+        return Took(count, seconds, lanes_s + parent_s, parent_s, self.rss_peak_mib())
 
     def _warm_up_readers(self):
         """Who waits for results knows the topic's leader and is connected: to find out takes up to a second."""
@@ -252,20 +258,16 @@ class Scene:
                 del missing[message.partition()]
         self._reader.unassign()
 
-    def lane_cpu_s(self):
-        return sum(_cpu_s(pid) for pid in self.worker.lane_pids())
+    def cpu_s(self):
+        """Of the lanes, and of their parent."""
+        return sum(_cpu_s(pid) for pid in self.worker.lane_pids()), _cpu_s(self.worker.process.pid)
 
     def rss_peak_mib(self):
         return max(_status_kib(pid, "VmHWM") for pid in self.worker.lane_pids()) / 1024
 
     def quiet_server(self):
         """So that the server's own work falls into no measurement: it would be that of the one before."""
-        with contextlib.closing(self.database.connect()) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("ALTER SYSTEM SET autovacuum = off")
-                cursor.execute("SELECT pg_reload_conf()")
-                cursor.execute("CHECKPOINT")
+        run_alone(self.database, "CHECKPOINT")
 
     # --- what became of it --------------------------------------------------------------------------------------------
 
@@ -278,6 +280,25 @@ class Scene:
         if forget_published:
             self.database.rows("UPDATE provd.fence SET published_upto = 0")
         self.kafka.commit(self.topics.group, self.topics.events, dict.fromkeys(self.ends, 0))
+
+
+@contextlib.contextmanager
+def no_autovacuum(server: Database):
+    """For the whole server, which may be one that others use afterwards."""
+    run_alone(server, "ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        run_alone(server, "ALTER SYSTEM RESET autovacuum", "SELECT pg_reload_conf()")
+
+
+def run_alone(database: Database, *statements):
+    """Each outside of a transaction."""
+    with contextlib.closing(database.connect()) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
 
 def copy_fences(source: Database, target: Database):

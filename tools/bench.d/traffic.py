@@ -14,6 +14,8 @@ ID_PLACE = "00000000-0000-7000-8000-00000000beef"
 ADDRESS_PLACE = "uxxxxxxxx@dx.example.org"
 BIG_TEXT_CHARS = 10_000
 LONGER_TEXT_CHARS = 600
+TOO_LONG_TEXT_CHARS = 62_000  # four of them are an event near limits.event_bytes, each is too long for its field
+MEMBERS = 10_000  # of a group: as many as an event may name
 
 _PAYLOADS = {
     "CreateAccount": lambda: {
@@ -40,7 +42,12 @@ _PAYLOADS = {
         "address": ADDRESS_PLACE, "comment": "c" * BIG_TEXT_CHARS,
         "autoreply": {"subject": "away", "body": "b" * BIG_TEXT_CHARS, "enabled": True},
     },
+    "TooLong": lambda: {
+        "address": ADDRESS_PLACE,
+        **dict.fromkeys(("first_name", "last_name", "department", "comment"), "t" * TOO_LONG_TEXT_CHARS),
+    },
 }  # fmt: skip
+_ACCOUNTS = ("Longer", "Big", "TooLong")
 _MIX = {"CreateAccount": 40, "UpdateAccount": 15, "SetQuota": 12, "SetPassword": 10, "SetAccountStatus": 8,
         "ObserveLogin": 10, "DeleteAccount": 5}  # fmt: skip
 VARIANTS = 16  # of a kind, so that updates change something
@@ -50,7 +57,7 @@ class Template:
     """The bytes of an event around its id and its address."""
 
     def __init__(self, kind):
-        name = "CreateAccount" if kind in ("Longer", "Big") else kind
+        name = "CreateAccount" if kind in _ACCOUNTS else kind
         event = make_event(name, _PAYLOADS[kind](), context=CONTEXT, event_id=ID_PLACE)
         value = event_record(event)["value"]
         self._head, rest = value.split(ID_PLACE.encode())
@@ -107,3 +114,11 @@ def hot_key(count):
     yield from creates(1)
     for turn in range(1, count):
         yield 0, address_of(0), templates[turn % VARIANTS].fill(next(ids), address_of(0))
+
+
+def groups(count):
+    """Groups of the first accounts, all of them in each."""
+    members = [address_of(number).decode() for number in range(MEMBERS)]
+    for number in range(1, count + 1):
+        event = make_event("SetGroupMembers", {"group": number, "members": members}, context=CONTEXT)
+        yield number, CONTEXT.encode(), event_record(event)["value"]
