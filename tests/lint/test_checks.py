@@ -1,12 +1,21 @@
 """The checks find what they are for, and leave alone what is allowed."""
+import os
 import pathlib
+import subprocess
 import sys
+
+import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import banned  # noqa: E402
 import sources  # noqa: E402
 import tree  # noqa: E402
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("PROVD_TEST_BUILD_DIR", TESTS.parent / "build" / "dev"))
+
+NOTHING_RAN = 5  # pytest's exit code
 
 KNOWN = ["worker/base/text.h", "worker/wire/kafka.h", "worker/stage/apply.h", "worker/stage/decode.h",
          "worker/config.h", "worker/config/setting.h", "worker/lane.h", "worker/batch.h",
@@ -90,3 +99,44 @@ def test_code_only_keeps_lines():
     text = "a /* b\n c */ \"d\\\"e\" 'f' // g\nh\n"
     assert sources.code_only(text).count("\n") == text.count("\n")
     assert "e" not in sources.code_only(text) and "h" in sources.code_only(text)
+
+
+# --- what is skipped --------------------------------------------------------------------------------------------------
+
+
+def run(command, ci):
+    """Without the stack, which all of these would need."""
+    kept = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("DATABASE_", "KAFKA_"))}
+    done = subprocess.run(command, env={**kept, "PYTHONPATH": str(TESTS), **({"CI": "true"} if ci else {})},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_it(): pytest.skip('no server')",
+        "pytestmark = pytest.mark.skipif(True, reason='no server')\ndef test_it(): pass",
+        "pytest.skip('no server', allow_module_level=True)",
+    ],
+    ids=["call", "mark", "module"],
+)
+def test_a_skip_fails_under_ci_with_its_reason(tmp_path, text):
+    (tmp_path / "test_x.py").write_text(f"import pytest\n{text}\ndef test_another(): pass\n", encoding="ascii")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", tmp_path]
+    assert run(command, ci=False)[0] in (0, NOTHING_RAN)
+    code, printed = run(command, ci=True)
+    assert code not in (0, NOTHING_RAN) and "CI runs every test: Skipped: no server" in printed, printed
+
+
+def test_what_cannot_apply_may_be_skipped(tmp_path):
+    text = "import pytest\ndef test_it(): pytest.skip('this release wants all workers stopped')\n"
+    (tmp_path / "test_x.py").write_text(text, encoding="ascii")
+    assert run([sys.executable, "-m", "pytest", "-q", "-p", "conftest", tmp_path], ci=True)[0] == 0
+
+
+def test_a_skip_in_c_fails_under_ci_with_its_reason():
+    command = [BUILD / "tests" / "unit" / "test_postgres_failures"]
+    assert run(command, ci=False)[0] == 0
+    code, printed = run(command, ci=True)
+    assert code != 0 and "skipped: no DATABASE_URL" in printed, printed

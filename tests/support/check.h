@@ -1,4 +1,5 @@
-/* cmocka with the headers that it wants before itself, and two assertions for texts. */
+/* cmocka with the headers that it wants before itself, two assertions for texts, and a skip that
+ * says why. */
 #ifndef PROVD_TESTS_CHECK_H
 #define PROVD_TESTS_CHECK_H
 
@@ -31,6 +32,23 @@
         if (strstr(checked_whole, (part)) == NULL)                                                 \
             fail_msg("'%s' does not contain '%s'", checked_whole, (part));                         \
     } while (0)
+
+/* Instead of cmocka's, which takes no reason: what the calling test needs is not here. Under CI all
+ * of it must be, and the test fails. */
+#undef skip
+#define skip(reason) check_skip(reason, __FILE__, __LINE__)
+
+static inline void check_skip(const char *reason, const char *file, int line)
+{
+    const char *ci = getenv("CI");
+
+    print_message("skipped: %s\n", reason);
+    if (ci && strcmp(ci, "true") == 0) {
+        print_error("CI runs every test\n");
+        _fail(file, line);
+    }
+    _skip(file, line);
+}
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

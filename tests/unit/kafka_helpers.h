@@ -3,16 +3,7 @@
 #ifndef PROVD_TESTS_KAFKA_HELPERS_H
 #define PROVD_TESTS_KAFKA_HELPERS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "check.h"
 
 #include "base/clock.h"
 #include "wire/kafka.h"

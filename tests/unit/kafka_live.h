@@ -142,7 +142,7 @@ static UNUSED_HELPER int tear_down(void **state)
 #define NEED_BROKER()                                                                              \
     do {                                                                                           \
         if (!has_broker()) {                                                                       \
-            skip();                                                                                \
+            skip("no KAFKA_BROKERS, see `tools/stack env`");                                       \
         }                                                                                          \
     } while (0)
 

@@ -1,16 +1,9 @@
 /* The test database of the PostgreSQL tests. */
 #include "postgres_server.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <unistd.h>
 
 enum { URL_MAX = 1024 };
 
@@ -103,8 +96,7 @@ int test_database_drop(void **state)
 const char *test_database_url(void)
 {
     if (!*database_url) {
-        print_message("skipped: no DATABASE_URL, see `tools/stack env`\n");
-        skip();
+        skip("no DATABASE_URL, see `tools/stack env`");
     }
     return database_url;
 }

@@ -2,19 +2,14 @@
  * against hashes that Dovecot's doveadm made. */
 #include "wire/crypto.h"
 
+#include "check.h"
+
 #include "base/arena.h"
 #include "wire/crypto_private.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static struct arena arena;
 
@@ -488,7 +483,7 @@ static void dovecot_takes_our_hashes(void **state)
 
     (void)state;
     if (access("/usr/bin/doveadm", X_OK) != 0)
-        skip();
+        skip("no doveadm, see tools/install");
     for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++) {
         char hash[PASSWORD_HASH_MAX], command[PASSWORD_HASH_MAX + 80];
         struct error err;

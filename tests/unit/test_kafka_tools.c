@@ -258,7 +258,7 @@ static void a_wrong_password_is_named_as_the_reason_and_not_shown(void **state)
     (void)state;
     NEED_BROKER();
     if (!getenv("KAFKA_SASL_BROKERS")) {
-        skip();
+        skip("no KAFKA_SASL_BROKERS, see `tools/stack env`");
     }
     if (open_over_sasl(getenv("KAFKA_SASL_PASSWORD"), &err)) {
         fail_msg("%s", err.message);

@@ -1,21 +1,13 @@
 /* COMMIT on a real server whose synchronous standby is missing. The server is the test's own,
  * because the setting would stop everybody else's commits; skipped where initdb is not installed.
  */
+#include "check.h"
 #include "postgres_server.h"
 
 #include "base/clock.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum {
     WAIT_MS = 30000,
@@ -62,8 +54,7 @@ static struct postgres *open_own(int64_t commit_timeout_ms)
     struct postgres_options options = test_options(NULL);
 
     if (!*url) {
-        print_message("skipped: no initdb\n");
-        skip();
+        skip("no initdb, see tools/install");
     }
     options.url = url;
     options.commit_timeout_ms = commit_timeout_ms;

@@ -1,5 +1,6 @@
 /* How records name their schema, and where it is found: a registry in all its moods, a directory,
  * the program itself. */
+#include "check.h"
 #include "fake_registry.h"
 
 #include "base/clock.h"
@@ -7,15 +8,8 @@
 #include "wire/schemas.h"
 #include "wire/schemas_embedded.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static struct fake_registry fake;
 
@@ -646,7 +640,7 @@ static void real_registry_says_no_in_the_way_we_expect(void **state)
 
     (void)state;
     if (url == NULL || url[0] == '\0')
-        skip();
+        skip("no SCHEMA_REGISTRY_URL, see `tools/stack env`");
     options.registry_url = url;
     schemas = open_with(&options);
     assert_int_equal(find(schemas, &id, &code, &schema, "no schema with id"), STATUS_OK);
@@ -669,7 +663,7 @@ static void the_certificate_of_a_real_registry_is_checked(void **state)
 
     (void)state;
     if (url == NULL || url[0] == '\0' || ca_file == NULL)
-        skip();
+        skip("no SCHEMA_REGISTRY_TLS_URL or STACK_CA, see `tools/stack env`");
     options.registry_url = url;
     schemas = open_with(&options);
     assert_int_equal(find(schemas, &id, &code, &schema, "certificate"), STATUS_RETRY);
