@@ -1,47 +1,34 @@
 """What a newcomer does first, tools/demo, from its start to --down."""
-import os
 import re
 import subprocess
 
 import pytest
 
+from support.demo import Demo, assert_proved
 from support.stack import ROOT
 
-RUN_LIMIT_S = 540
-CHECKS = 9
 LABEL_COLUMNS = 26
 
 
 @pytest.fixture(scope="module")
-def folder():
-    """Beside a demo that somebody may be looking at."""
-    folder = ROOT / "build" / "demo-test"
-    yield folder
-    run(folder, "--down")
-    assert not folder.exists()
-
-
-def run(folder, *arguments):
-    return subprocess.run(
-        [ROOT / "tools" / "demo", *arguments], env={**os.environ, "DEMO_DIR": str(folder)}, timeout=RUN_LIMIT_S,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
+def demo():
+    demo = Demo("demo-test")
+    yield demo
+    demo.down()
 
 
 @pytest.fixture(scope="module")
-def screen(folder):
+def screen(demo):
     """The demo begins anew although another one has left something behind."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "provd.pid").write_text("1 0\n", encoding="ascii")
-    done = run(folder, "--events", "800")
+    demo.folder.mkdir(parents=True, exist_ok=True)
+    (demo.folder / "provd.pid").write_text("1 0\n", encoding="ascii")
+    done = demo.run("--events", "800")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 def test_everything_that_is_claimed_is_proved(screen):
-    proof = screen.split("-- proof")[1].split("\n-- ")[0].splitlines()[1:]
-    assert [line for line in proof if line and not line.startswith("yes")] == []
-    assert len([line for line in proof if line.startswith("yes")]) == CHECKS
+    assert_proved(screen)
 
 
 def test_each_kind_of_record_comes_out_as_it_should(screen):

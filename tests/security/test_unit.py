@@ -1,6 +1,6 @@
 """provd.service as it is shipped, under a real systemd (tools/unit): its work is done and its sandbox holds.
 
-`tools/demo --unit` shows the whole demo in there.
+tests/demo/test_demo_unit.py shows the whole demo in there.
 """
 import functools
 import pathlib
