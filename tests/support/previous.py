@@ -1,5 +1,5 @@
-"""The worker before this one, built from the repository's history: of the newest version tag, or of the commit in
-tests/upgrade/PREVIOUS while there is no tag; PROVD_TEST_PREVIOUS names another one."""
+"""The worker before this one, built from the repository's history: of the newest version tag, or, while there is no tag, of
+the commit in tests/upgrade/PREVIOUS, the last one made for the schema before this one; PROVD_TEST_PREVIOUS names another."""
 import os
 import shutil
 import subprocess

@@ -13,12 +13,6 @@ PARTITIONS = 4
 LANES = 2
 RECORDS = 150
 
-# For a worker from before provd.schema_serves_from(), which wants its own number exactly: it names itself in its
-# connection. What it then does with the newer schema is what is tested.
-NUMBER_FOR_THE_OLD = """
-    CREATE OR REPLACE FUNCTION provd.schema_version() RETURNS int LANGUAGE plpgsql STABLE AS $$
-    BEGIN RETURN CASE current_setting('provd.built_for', true) WHEN '{old}' THEN {old} ELSE {new} END; END $$"""
-
 
 def schema_version(program):
     """The number that a build was made for."""
@@ -38,13 +32,9 @@ def workers(world):
     """The old one and the new one, not started."""
     program = previous_worker()
     old_number = schema_version(program)
-    number, serves_from = world.database.rows("SELECT provd.schema_version(), provd.schema_serves_from()")[0]
-    if old_number < serves_from:
+    if old_number < world.database.value("SELECT provd.schema_serves_from()"):
         pytest.skip(f"this release wants all workers of schema version {old_number} stopped")
-    world.database.rows(NUMBER_FOR_THE_OLD.format(old=old_number, new=number))
-    url = f"{world.settings['database.url']}?options=-c%20provd.built_for%3D{old_number}"
-    old = world.make_worker(make=functools.partial(Worker, program=program), **{"database.url": url})
-    return old, world.make_worker()
+    return world.make_worker(make=functools.partial(Worker, program=program)), world.make_worker()
 
 
 def flow(world):
