@@ -43,10 +43,6 @@ def create(world):
     return make_event("CreateAccount", {"address": world.name()})
 
 
-def accounts(world):
-    return world.database.value("SELECT count(*) FROM provd.account")
-
-
 def halted(world):
     """Starts the worker, and returns what /readyz says about the halted partition."""
     world.worker.start(wait=False)
@@ -60,8 +56,8 @@ def halt_reason(world):
 
 def nothing_happens(world):
     (source,) = world.send([create(world)])
-    before = world.fences(), accounts(world)
-    stays_true(lambda: (world.fences(), accounts(world)) == before, for_s=1.0)
+    before = world.fences(), world.account_count()
+    stays_true(lambda: (world.fences(), world.account_count()) == before, for_s=1.0)
     return source
 
 
@@ -91,7 +87,7 @@ def test_fence_ahead_is_read_again(past):
     world.set_offsets({0: past.fences[0]["next_offset"] - 5})
     world.worker.start()
     (result,) = world.ask([create(world)])
-    assert result["status"] == "APPLIED" and accounts(world) == BEFORE + 1
+    assert result["status"] == "APPLIED" and world.account_count() == BEFORE + 1
     assert '"decision":"reread"' in world.worker.log_text()
     world.check()
 
@@ -102,7 +98,7 @@ def test_fence_behind_halts(past):
     rewind_database(world, by=4)
     assert "provctl fence" in halted(world)
     nothing_happens(world)
-    assert accounts(world) == BEFORE - 4
+    assert world.account_count() == BEFORE - 4
 
 
 def test_a_running_lane_notices_that_the_database_went_back(make_world):
@@ -113,7 +109,7 @@ def test_a_running_lane_notices_that_the_database_went_back(make_world):
     rewind_database(world, by=4)
     world.send([create(world)])
     assert "provctl fence" in wait_until(lambda: halt_reason(world), what="halted")
-    assert accounts(world) == BEFORE - 4, "what comes behind the lost events is not applied without them"
+    assert world.account_count() == BEFORE - 4, "what comes behind the lost events is not applied without them"
 
 
 def test_a_lane_whose_epoch_has_passed_applies_nothing(make_world):
@@ -123,7 +119,7 @@ def test_a_lane_whose_epoch_has_passed_applies_nothing(make_world):
     world.database.rows("UPDATE provd.fence SET owner_epoch = owner_epoch + 1")
     epoch = world.fences()[0]["owner_epoch"]
     (result,) = world.ask([create(world)])
-    assert result["status"] == "APPLIED" and accounts(world) == 1
+    assert result["status"] == "APPLIED" and world.account_count() == 1
     assert "has another owner now" in world.worker.log_text()
     assert world.fences()[0]["owner_epoch"] > epoch, "it was applied by an owner of its own"
     world.check()
@@ -154,7 +150,7 @@ def test_fence_behind_goes_on_by_permission_and_marks_results(past):
     permit(world, "accept", "restored from the backup of noon")
     world.worker.start()
     (result,) = world.ask([create(world)])
-    assert result["status"] == "APPLIED" and not result["republished"] and accounts(world) == BEFORE + 1
+    assert result["status"] == "APPLIED" and not result["republished"] and world.account_count() == BEFORE + 1
     world.outputs.read_to_the_end()
     marked = [answer for answer in world.outputs.results if answer.said["republished"]]
     assert len(marked) == 4, "what is applied again says so"
@@ -172,11 +168,11 @@ def test_a_rewind_goes_on_wherever_its_lane_dies(past):
     wait_until(lambda: world.worker.log_text().count('"lane died"') == 1, what="dead between decision and offset")
     world.worker.set_failpoints("after_commit=kill")
     wait_until(lambda: world.worker.log_text().count('"lane died"') == 2, what="dead between the two commits")
-    assert '"decision":"rewind_resumed"' in world.worker.log_text() and accounts(world) == BEFORE - 3
+    assert '"decision":"rewind_resumed"' in world.worker.log_text() and world.account_count() == BEFORE - 3
     world.worker.set_failpoints("")
     (result,) = world.ask([create(world)])
     assert '"decision":"reread"' in world.worker.log_text(), "the stored results are read again"
-    assert result["status"] == "APPLIED" and not result["republished"] and accounts(world) == BEFORE + 1
+    assert result["status"] == "APPLIED" and not result["republished"] and world.account_count() == BEFORE + 1
     world.outputs.read_to_the_end()
     marked = [answer.source for answer in world.outputs.results if answer.said["republished"]]
     assert len(marked) == len(set(marked)) == 5, "each that is applied again is published again, once, and says so"
@@ -189,7 +185,7 @@ def test_fence_behind_goes_on_by_policy(past):
     world.worker.write_settings(fence__on_rewound_database="rewind")
     world.worker.start()
     world.ask([create(world)])
-    assert accounts(world) == BEFORE + 1
+    assert world.account_count() == BEFORE + 1
 
 
 def test_offsets_that_were_moved_forward_are_adopted_by_permission(past):
@@ -201,7 +197,7 @@ def test_offsets_that_were_moved_forward_are_adopted_by_permission(past):
     permit(world, "adopt", "three broken events")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
     world.ask([create(world)])
-    assert accounts(world) == BEFORE + 1 and operator_records(world) == 1
+    assert world.account_count() == BEFORE + 1 and operator_records(world) == 1
 
 
 def test_a_database_without_a_fence_halts(past):
@@ -211,9 +207,9 @@ def test_a_database_without_a_fence_halts(past):
     world.database.rows("DELETE FROM provd.fence")
     assert "provctl fence adopt" in halted(world)
     nothing_happens(world)
-    assert accounts(world) == 0
+    assert world.account_count() == 0
     permit(world, "adopt", "a new database, on purpose")
-    wait_until(lambda: accounts(world) == 1, what="what came after the committed offset is applied")
+    wait_until(lambda: world.account_count() == 1, what="what came after the committed offset is applied")
     assert operator_records(world) == 1
 
 
@@ -235,7 +231,7 @@ def test_a_topic_made_again_halts(past):
     assert "no committed offset any more" in halted(world), "also now that the new topic has as many records"
     permit(world, "adopt", "the topic was made again")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
-    wait_until(lambda: accounts(world) == BEFORE + 1 + offset, what="all records of the new topic are applied")
+    wait_until(lambda: world.account_count() == BEFORE + 1 + offset, what="all records of the new topic are applied")
     assert sources[-1] == (partition, offset), "also that in the place of the dead letter"
     world.settle()
     world.outputs.read_to_the_end()
@@ -267,7 +263,7 @@ def test_records_taken_by_retention_halt(past):
     permit(world, "accept", "they are lost")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
     world.answers(sources[3:])
-    assert accounts(world) == BEFORE + 3 + 1 and operator_records(world) == 1
+    assert world.account_count() == BEFORE + 3 + 1 and operator_records(world) == 1
 
 
 def test_results_that_retention_took_the_records_of_halt(past):
@@ -315,7 +311,7 @@ def test_control_records_between_fence_and_offset_are_no_gap(make_world):
         record = event_record(create(world), partition=0)
         producer.produce(world.topics.events, **record)
         producer.commit_transaction(30)
-    wait_until(lambda: accounts(world) == 3, what="applied")
+    wait_until(lambda: world.account_count() == 3, what="applied")
     world.worker.stop()
     end = world.kafka.end_offsets(world.topics.events)[0]
     assert world.fences()[0]["next_offset"] < end, "the last marker is behind the fence"

@@ -17,10 +17,6 @@ def create(world):
     return make_event("CreateAccount", {"address": world.name()})
 
 
-def accounts(world):
-    return world.database.value("SELECT count(*) FROM provd.account")
-
-
 def committed(world):
     return world.kafka.committed(world.topics.group, world.topics.events).get(0)
 
@@ -63,13 +59,13 @@ def test_results_and_offsets_appear_together(world):
 def test_what_a_sender_has_aborted_did_not_happen(world):
     producer = Producer({"bootstrap.servers": world.stack.brokers, "transactional.id": world.topics.prefix + ".fickle"})
     producer.init_transactions(30)
-    before = accounts(world)
+    before = world.account_count()
     producer.begin_transaction()
     producer.produce(world.topics.events, **event_record(create(world), partition=0))
     producer.flush(30)
     producer.abort_transaction(30)
     (marker,) = world.ask([create(world)])
-    assert marker["status"] == "APPLIED" and accounts(world) == before + 1
+    assert marker["status"] == "APPLIED" and world.account_count() == before + 1
 
 
 def test_what_was_a_dead_letter_stays_one(world):
@@ -77,7 +73,7 @@ def test_what_was_a_dead_letter_stays_one(world):
     oldest = versions("ProvisioningEvent")[0]
     (file,) = [path for path in world.schemas.glob("*.avsc") if path.read_text(encoding="utf-8") == oldest.text]
     hidden = file.rename(file.with_suffix(".hidden"))
-    before = accounts(world)
+    before = world.account_count()
     lane = start_with_failpoint(world, "after_commit=stop")
     sources = world.send([event_record(create(world), single_object, oldest), create(world)])
     wait_until(lambda: is_stopped(lane), what="the lane stands between the two commits")
@@ -86,7 +82,7 @@ def test_what_was_a_dead_letter_stays_one(world):
     os.kill(lane, signal.SIGKILL)
     letter, neighbour = world.answers(sources)
     assert (letter.stage, letter.code) == ("SCHEMA", "UNKNOWN_SCHEMA") and neighbour["status"] == "APPLIED"
-    assert accounts(world) == before + 1
+    assert world.account_count() == before + 1
 
 
 def test_a_replay_of_what_cannot_be_read_any_more_leaves_no_trace(world):
@@ -133,7 +129,7 @@ def test_a_member_that_the_group_has_dropped_publishes_nothing(make_world):
     world = make_world(partitions=1).start()
     lane = start_with_failpoint(world, f"before_send_offsets=sleep-{SLOW_S * 1000}")
     sources = world.send([create(world)])
-    wait_until(lambda: accounts(world) == 1, what="committed in the database")
+    wait_until(lambda: world.account_count() == 1, what="committed in the database")
     os.kill(lane, signal.SIGSTOP)
     world.worker.set_failpoints("")
     other = world.make_worker().start(wait=False)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.provctl import PROVCTL
+from support.secrets import plant
 
 USAGE, DATA, NO_INPUT, CANT_CREATE = 64, 65, 66, 73
 SEAL_BYTES = 48
@@ -72,8 +73,9 @@ def test_seal_opens_with_libsodium(offline, sodium, key):
 
 def test_seal_takes_the_public_key_from_the_key_file(offline, sodium, tmp_path, key):
     _, public, secret = key
-    ran = offline("seal", "-k", "2026-01", "--set", f"secrets.keys_directory={tmp_path}", stdin="s3cret\n")
-    assert unseal(sodium, ran.json, public, secret) == b"s3cret"
+    password = plant()
+    ran = offline("seal", "-k", "2026-01", "--set", f"secrets.keys_directory={tmp_path}", stdin=password + "\n")
+    assert unseal(sodium, ran.json, public, secret) == password.encode()
     assert "no key 'other'" in offline(
         "seal", "-k", "other", "--set", f"secrets.keys_directory={tmp_path}", stdin="x\n", code=NO_INPUT
     ).err

@@ -105,6 +105,7 @@ class Kafka:
                 "group.id": f"read-{uuid.uuid4().hex}",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,  # what comes later is not waited for
                 "isolation.level": isolation,
             }
         )

@@ -26,6 +26,7 @@ ANSWER_LIMIT_S = 90.0
 SETTLE_LIMIT_S = 120.0
 CONTEXT = "acme"
 DOMAIN = "example.org"
+PLANTED = "planted"  # the account whose passwords are
 
 # All that events change; what a replay must leave as it is.
 STATE_TABLES = ("context", "domain", "account", "service_account", "recovery", "mail_group", "group_member",
@@ -90,11 +91,26 @@ class World:
         return self
 
     def found(self, context, *domains, **of_context):
-        """A context and its domains."""
+        """A context and its domains; in the first of all, passwords are planted."""
         made = self.ask([make_event("CreateContext", {"name": context, **of_context}, context=context)])
         if domains:
             made += self.ask([make_event("CreateDomain", {"domain": domain}, context=context) for domain in domains])
         assert {result["status"] for result in made} <= {"APPLIED"}, made
+        if domains and not self.hashes:
+            self.plant_passwords(context, domains[0])
+
+    def plant_passwords(self, context, domain):
+        """Of an account that is there from now on: one given, one changed, one in an event that is refused. Whatever the
+        tests of this world do, these turn up nowhere else, see support/secrets.py."""
+        address = f"{PLANTED}@{domain}"
+        wishes = [("CreateAccount", {"address": address}, "{SSHA256}"),
+                  ("SetPassword", {"ref": {"address": address}}, "{SSHA256}"),
+                  ("SetPassword", {"ref": {"address": address}}, "{ROT13}")]  # fmt: skip
+        answers = self.ask([
+            make_event(kind, {**payload, "password": {"PasswordHash": {"hash": self.secret(scheme)}}}, context=context)
+            for kind, payload, scheme in wishes
+        ])  # fmt: skip
+        assert [answer["status"] for answer in answers] == ["APPLIED", "APPLIED", "REJECTED"], answers
 
     def close(self):
         """Stops what runs, checks what was logged, and removes everything."""
@@ -182,6 +198,10 @@ class World:
     def state(self):
         """All that events have changed, to compare before and after."""
         return {table: self.database.rows(f"SELECT * FROM provd.{table} t ORDER BY t") for table in STATE_TABLES}
+
+    def account_count(self):
+        """Of those that tests have made."""
+        return self.database.value("SELECT count(*) FROM provd.account WHERE address NOT LIKE %s", PLANTED + "@%")
 
     def fences(self):
         """partition -> its fence row as a dict."""
