@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from support.demo import Demo, assert_proved
+from support.provd import binary
 from support.stack import ROOT
 
 LABEL_COLUMNS = 26
@@ -19,10 +20,11 @@ def demo():
 
 @pytest.fixture(scope="module")
 def screen(demo):
-    """The demo begins anew although another one has left something behind."""
+    """The demo begins anew although another one has left something behind. It has the release build, which knows no fail
+    points: with those that are set here no lane of another build would end a batch."""
     demo.folder.mkdir(parents=True, exist_ok=True)
     (demo.folder / "provd.pid").write_text("1 0\n", encoding="ascii")
-    done = demo.run("--events", "800")
+    done = demo.run("--events", "800", PROVD_FAILPOINTS="before_commit=kill:*")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -45,6 +47,12 @@ def test_each_kind_of_record_comes_out_as_it_should(screen):
     assert set(table["the same event again"]) == {"events", "DUPLICATE"}
     assert set(table["breaks a rule"]) == {"events", "REJECTED"}
     assert set(table["valid"]) <= {"events", "APPLIED", "NO_CHANGE"}
+
+
+@pytest.mark.parametrize("word", [b"PROVD_FAILPOINT_FILE", b"after_send_offsets", b"failpoint_hit"])
+def test_a_release_has_no_fail_points(demo, screen, word):
+    assert word not in (demo.folder / "bin" / "provd").read_bytes()
+    assert word in binary().read_bytes(), "a build with PROVD_FAIL_POINTS has it"
 
 
 def test_a_lane_was_killed_and_replaced(screen):

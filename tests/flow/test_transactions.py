@@ -138,3 +138,15 @@ def test_a_member_that_the_group_has_dropped_publishes_nothing(make_world):
     wait_until(lambda: "partitions lost" in world.worker.log_text(), what="the slow one lets go of it")
     assert other.is_running()
     world.check()
+
+
+def test_a_fail_point_can_be_set_by_the_environment(make_world):
+    """Until there is a file, which says that it is over."""
+    world = make_world(partitions=1, environment={"PROVD_FAILPOINTS": "after_commit=kill"}).start(found=False)
+    victim = world.worker.lane_pids()
+    sources = world.send([make_event("CreateContext", {"name": "acme"})])
+    wait_until(lambda: '"how":"signal 9, Killed"' in world.worker.log_text(), what="the lane is killed there")
+    assert not set(victim) & set(world.worker.lane_pids())
+    world.worker.set_failpoints("")
+    assert [result["status"] for result in world.answers(sources)] == ["APPLIED"]
+    world.check()

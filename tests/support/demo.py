@@ -14,9 +14,10 @@ class Demo:
     def __init__(self, name):
         self.folder = ROOT / "build" / name
 
-    def run(self, *arguments):
+    def run(self, *arguments, **environment):
         return subprocess.run(
-            [ROOT / "tools" / "demo", *arguments], env={**os.environ, "DEMO_DIR": str(self.folder)}, timeout=RUN_LIMIT_S,
+            [ROOT / "tools" / "demo", *arguments], env={**os.environ, "DEMO_DIR": str(self.folder), **environment},
+            timeout=RUN_LIMIT_S,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
 
