@@ -32,6 +32,7 @@ struct orders {
     atomic_int_least64_t counted; /* allocations seen */
     atomic_int_least64_t failed;  /* allocations refused */
     int64_t failed_pid;           /* where the last one was */
+    int64_t failed_at;            /* the number, among those that were counted, of the first */
     int64_t frame_count;
     int64_t frames[FRAMES_KEPT]; /* of the first refusal: addresses, as offsets into these */
     char objects[FRAMES_KEPT][NAME_BYTES];
@@ -113,6 +114,7 @@ static bool may_be_refused(void *const *frames, int count)
 static void note(void *const *frames, int count)
 {
     orders->failed_pid = getpid();
+    orders->failed_at = atomic_load(&orders->counted);
     orders->frame_count = 0;
     for (int i = 2; i < count && orders->frame_count < FRAMES_KEPT; i++) {
         Dl_info info = {.dli_fname = "?"};
