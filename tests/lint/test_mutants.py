@@ -84,3 +84,51 @@ def test_a_test_that_a_page_names_is_looked_up(tmp_path):
     (tmp_path / "unit").mkdir()
     (tmp_path / "unit" / "test_a.c").touch()
     assert list(mutate.named_in_page(page)) == ["flow/test_x.py", "flow/test_x.py::test_y", "unit/test_a"]
+
+
+# --- what counts as red -----------------------------------------------------------------------------------------------
+
+FAILED_IN_C = "[ RUN      ] a_case\n[  FAILED  ] a_case\n"
+HUNG_IN_C = "[ RUN      ] a_case\n"
+SET_UP = "___ ERROR at setup of test_a_case ___\n1 error in 0.1s"
+TAKEN_DOWN = "___ ERROR at teardown of test_a_case ___\n1 passed, 1 error in 0.1s"
+
+
+def verdict(name, code, text, hangs=False):
+    runner = mutate.Runner(verbose=False)
+    runner._run = lambda command: (code, text)
+    try:
+        return runner.is_red(mutate.TestId.parse(name), hangs)
+    except mutate.Broken:
+        return "look"
+
+
+@pytest.mark.parametrize(
+    "code, text, said, said_of_one_that_hangs",
+    [
+        (0, "1 passed in 0.1s", False, False),
+        (1, "1 failed in 0.1s", True, True),
+        (1, TAKEN_DOWN, True, True),
+        (1, SET_UP, "look", True),
+        (None, "interrupted", "look", True),
+        (0, "1 skipped in 0.1s", "look", "look"),
+    ],
+)
+def test_only_a_verdict_of_pytest_counts(code, text, said, said_of_one_that_hangs):
+    name = "flow/test_a.py::test_a_case"
+    assert (verdict(name, code, text), verdict(name, code, text, hangs=True)) == (said, said_of_one_that_hangs)
+
+
+@pytest.mark.parametrize(
+    "code, text, said, said_of_one_that_hangs",
+    [
+        (8, FAILED_IN_C, True, True),
+        (8, HUNG_IN_C, True, True),
+        (8, HUNG_IN_C + "1/1 Test #1: unit/test_a ***Timeout", "look", True),
+        (None, HUNG_IN_C, "look", True),
+        (8, FAILED_IN_C.replace("a_case", "another"), False, False),
+    ],
+)
+def test_only_a_verdict_of_a_program_counts(code, text, said, said_of_one_that_hangs):
+    name = "unit/test_a::a_case"
+    assert (verdict(name, code, text), verdict(name, code, text, hangs=True)) == (said, said_of_one_that_hangs)
