@@ -551,5 +551,6 @@ int lane_run(struct config *config, int lane_index, struct counters *counters)
         return LANE_EXIT_STOPPED;
     if (status == STATUS_RETRY)
         return LANE_EXIT_TEMPORARY;
-    return lane.is_identified ? LANE_EXIT_FATAL : LANE_EXIT_CONFIG; /* before the first record */
+    bool is_config = !lane.is_identified && !postgres_blames_itself(&err);
+    return is_config ? LANE_EXIT_CONFIG : LANE_EXIT_FATAL; /* before the first record, or later */
 }

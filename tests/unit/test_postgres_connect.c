@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +121,38 @@ static void a_refused_connection_is_retried(void **state)
     assert_int_equal(try_open(url, NULL, 10000, &err), STATUS_RETRY);
     assert_string_equal(err.code, "08001");
     assert_non_null(strstr(err.message, "refused"));
+}
+
+/* Answers one login as a server whose disk is full. */
+static void *refuse_with_internal_error(void *listener)
+{
+    static const char answer[] = "E\0\0\0ASFATAL\0VFATAL\0CXX000\0" /* 65 bytes behind the E */
+                                 "Mcould not write init file\0Rwrite_file\0";
+    char login[1024];
+    int fd = accept(*(int *)listener, NULL, NULL);
+
+    assert_true(read(fd, login, sizeof login) > 0);
+    assert_int_equal(write(fd, answer, sizeof answer), sizeof answer);
+    close(fd);
+    return NULL;
+}
+
+static void an_internal_error_of_the_server_at_login_is_retried(void **state)
+{
+    struct error err;
+    char address[32];
+    char url[64];
+    pthread_t server;
+    int fd = listen_silently(address, sizeof address);
+
+    (void)state;
+    assert_int_equal(pthread_create(&server, NULL, refuse_with_internal_error, &fd), 0);
+    snprintf(url, sizeof url, "postgresql://u@%s/d?sslmode=disable", address);
+    assert_int_equal(try_open(url, NULL, 10000, &err), STATUS_RETRY);
+    pthread_join(server, NULL);
+    assert_string_equal(err.code, "XX000");
+    assert_non_null(strstr(err.message, "init file"));
+    close(fd);
 }
 
 static void a_server_that_says_nothing_is_left_at_the_deadline(void **state)
@@ -250,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_connection_string_that_cannot_be_read_is_fatal_and_never_shown),
         cmocka_unit_test(a_missing_database_is_fatal),
         cmocka_unit_test(a_refused_connection_is_retried),
+        cmocka_unit_test(an_internal_error_of_the_server_at_login_is_retried),
         cmocka_unit_test(a_server_that_says_nothing_is_left_at_the_deadline),
         cmocka_unit_test(a_silent_first_host_does_not_keep_us_from_the_second),
         cmocka_unit_test(a_server_that_takes_no_writes_is_not_taken),

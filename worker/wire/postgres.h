@@ -11,10 +11,13 @@
  * Calls in another order are mistakes of ours and end in an assert.
  *
  * Errors become statuses in one table of SQLSTATE classes (postgres_errors.c):
- *   40 55 08 57 53   RETRY   run the batch again
- *   22 23 54         RETRY   the event's fault: postgres_blames_event() is true, the batch is
- * unrolled 42 28 3D XX      FATAL   stop with an alarm Error texts carry SQLSTATE, constraint and
- * table, never DETAIL or CONTEXT: those hold row data. */
+ *
+ *     40 55 08 57 53   RETRY   run the batch again
+ *     22 23 54         RETRY   the event's fault: postgres_blames_event(), the batch is unrolled
+ *     42 28 3D XX      FATAL   stop with an alarm; XX at login is RETRY
+ *
+ * Error texts carry SQLSTATE, constraint and table, never DETAIL or CONTEXT: those hold row data.
+ */
 #ifndef PROVD_WIRE_POSTGRES_H
 #define PROVD_WIRE_POSTGRES_H
 
@@ -199,5 +202,7 @@ const char *sqlstate_reason(const char *sqlstate);
 bool postgres_lost_race(const struct error *err);
 /* True for class 22/23/54 other than that: some event of the batch cannot be stored. */
 bool postgres_blames_event(const struct error *err);
+/* True for class XX: the server is broken, or its disk is full at login. Never about settings. */
+bool postgres_blames_itself(const struct error *err);
 
 #endif

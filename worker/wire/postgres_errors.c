@@ -17,6 +17,8 @@ struct sqlstate_row {
     const char *reason;
 };
 
+static const char internal_error[] = "XX";
+
 static const struct sqlstate_row sqlstate_table[] = {
     {"40001", SQLSTATE_RETRY, true, false, "another transaction was first; the batch runs again"},
     {"40P01", SQLSTATE_RETRY, true, false,
@@ -68,7 +70,7 @@ static const struct sqlstate_row sqlstate_table[] = {
      "the schema is missing: run the migrations in this database"},
     {"28", SQLSTATE_STOP, true, true, "login refused: check user, password and pg_hba.conf"},
     {"3D", SQLSTATE_STOP, true, true, "no such database: check the name or create it"},
-    {"XX", SQLSTATE_STOP, true, false,
+    {internal_error, SQLSTATE_STOP, true, false,
      "an internal error of PostgreSQL: look into the server's log"},
     {"", SQLSTATE_STOP, false, false,
      "an error that the worker does not know: look into the server's log"},
@@ -97,6 +99,11 @@ const char *sqlstate_reason(const char *sqlstate)
 bool postgres_lost_race(const struct error *err)
 {
     return sqlstate_action(err->code) == SQLSTATE_CONFLICT;
+}
+
+bool postgres_blames_itself(const struct error *err)
+{
+    return strncmp(err->code, internal_error, strlen(internal_error)) == 0;
 }
 
 bool postgres_blames_event(const struct error *err)
@@ -277,6 +284,13 @@ static int line_len(const char *line)
     return (int)strcspn(line, "\r\n");
 }
 
+/* An internal error is not about our settings: a server with a full disk cannot write the cache
+ * that a login needs, and says XX000. */
+static enum status login_status(const struct sqlstate_row *row)
+{
+    return strcmp(row->code, internal_error) == 0 ? STATUS_RETRY : action_status(row->action);
+}
+
 enum status postgres_fail_connect(const PGconn *conn, struct error *err)
 {
     const char *message = PQerrorMessage(conn);
@@ -286,7 +300,7 @@ enum status postgres_fail_connect(const PGconn *conn, struct error *err)
     if (found) {
         memcpy(sqlstate, found, 5);
         const struct sqlstate_row *row = sqlstate_find(sqlstate);
-        return error_set(err, action_status(row->action), sqlstate,
+        return error_set(err, login_status(row), sqlstate,
                          "postgres: cannot connect to host '%s' port '%s': SQLSTATE %.*s: %s",
                          PQhost(conn) ? PQhost(conn) : "", PQport(conn) ? PQport(conn) : "",
                          line_len(found), found, row->reason);
