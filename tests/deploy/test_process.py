@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import requests
-from support.provd import SANITIZER_OPTIONS, Worker, binary, process_state
+from support.provd import CRASHES, SANITIZER_OPTIONS, Worker, binary, process_state
 from support.waiting import wait_until
 
 RUN_LIMIT_S = 30
@@ -201,3 +201,40 @@ def test_only_get_and_head_of_four_paths(worker):
     assert requests.post(f"{address}/livez", data=b"x", timeout=5).status_code == requests.codes.not_allowed
     head = requests.head(f"{address}/version", timeout=5)
     assert head.status_code == requests.codes.ok and head.content == b"" and int(head.headers["Content-Length"]) > 0
+
+
+# --- what all tests rely on -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crashing():
+    """As `worker`; its end is the test's."""
+    made = Worker(SETTINGS).start(wait=False)
+    made.wait_lanes(2)
+    made.check_log()
+    yield made
+    made.destroy()
+
+
+@pytest.mark.parametrize("number", CRASHES)
+def test_a_lane_that_crashed_fails_its_test_although_it_is_started_again(crashing, number):
+    (victim, _) = crashing.lane_pids()
+    os.kill(victim, number)
+    wait_until(lambda: "lane died" in crashing.log_text(), what="its parent tells")
+    with pytest.raises(AssertionError, match="a lane crashed"):
+        crashing.check_log()
+
+
+def test_a_lane_that_was_killed_has_not_crashed(crashing):
+    (victim, _) = crashing.lane_pids()
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: "lane died" in crashing.log_text(), what="its parent tells")
+    crashing.check_log()
+
+
+def test_a_parent_that_crashed_fails_its_test_although_it_was_started_again(crashing):
+    crashing.process.send_signal(signal.SIGSEGV)
+    crashing.process.wait(RUN_LIMIT_S)
+    crashing.start(wait=False)
+    with pytest.raises(AssertionError, match="provd crashed: SIGSEGV"):
+        crashing.check_log()

@@ -1,7 +1,7 @@
 """The worker as a process: started with settings of the test's own, asked, hurt, and stopped.
 
-Its log goes to a file. When it is stopped, the log is searched for reports of the sanitizers and of failed asserts, and
-for the secrets that the test has planted.
+Its log goes to a file. When it is stopped, the log is searched for reports of the sanitizers and of failed asserts, for
+lanes that crashed, and for the secrets that the test has planted.
 """
 import json
 import os
@@ -42,6 +42,9 @@ SANITIZER_OPTIONS = {
 REPORTS = re.compile(
     r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|Assertion .* failed|stack smashing"
 )
+# Nobody sends these: a process that ends with one has a defect, also when it is started again and all comes right.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+CRASHED_LANE = re.compile(r".*lane died.*\bsignal (" + "|".join(str(int(number)) for number in CRASHES) + "),.*")
 
 
 def binary():
@@ -98,6 +101,7 @@ class Worker:
         self.program = program or binary()
         self.process = None
         self.may_end_with = -signal.SIGKILL  # besides 0
+        self._ends = []  # how parents ended that were started again
         self._environment = {
             **SANITIZER_OPTIONS,
             **{name: value for name, value in os.environ.items() if not name.startswith(NOT_THE_WORKERS)},
@@ -114,6 +118,8 @@ class Worker:
         self.config_file.write_text(json.dumps(nested(self.settings), indent=1), encoding="utf-8")
 
     def start(self, wait=True):
+        if self.process is not None:
+            self._ends.append(self.process.poll())
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "--config", self.config_file],
@@ -239,9 +245,15 @@ class Worker:
         return "\n".join(self.log_text().splitlines()[-lines:])
 
     def check_log(self, secrets=()):
+        """A test that means its lanes to crash empties the log when they have."""
         text = self.log_text()
         report = REPORTS.search(text)
         assert report is None, f"{self.log_file}: {text[report.start():report.start() + 4000]}"
+        crashed = CRASHED_LANE.search(text)
+        assert crashed is None, f"a lane crashed: {crashed.group()}\nin {self.log_file}:\n{self.log_tail()}"
+        ends = [*self._ends, self.process.poll()] if self.process else []
+        crashes = [signal.Signals(-end).name for end in ends if end is not None and -end in CRASHES]
+        assert not crashes, f"provd crashed: {', '.join(crashes)}; see {self.log_file}:\n{self.log_tail()}"
         for secret in secrets:
             assert secret not in text, f"a secret is in the log {self.log_file}"
 
