@@ -9,10 +9,11 @@ import collections
 import hashlib
 
 from support.secrets import check_world
-from support.events import HASH_BYTES, check_chain, decode_change
+from support.events import HASH_BYTES, OUR_HEADERS, check_chain, decode_change, decode_result
 
 STATUS_NAMES = ("APPLIED", "NO_CHANGE", "DUPLICATE", "PLANNED", "REJECTED", "FAILED", "EXPIRED", "PARKED", "HELD")
 DEAD_LETTER = 100
+LARGE_BYTES = 512 * 1024  # only what is larger may be left out of its dead letter
 
 
 def check_contract(world):
@@ -20,9 +21,10 @@ def check_contract(world):
     world.settle()
     outputs = world.outputs
     outputs.read_to_the_end()
-    inputs = {(message.partition(), message.offset()) for message in world.kafka.read(world.topics.events)}
-    check_one_answer_each(inputs, outputs)
+    inputs = {(message.partition(), message.offset()): message for message in world.kafka.read(world.topics.events)}
+    check_one_answer_each(set(inputs), outputs)
     check_order(outputs)
+    check_letters(inputs, outputs)
     check_changes(world.database, outputs)
     check_chains(world.database)
     check_fences(world)
@@ -55,6 +57,29 @@ def check_order(outputs):
             assert answer.partition == partition, f"answer to {answer.source} lies in partition {answer.partition}"
             assert offset > last[partition], f"{answer.source} answered after offset {last[partition]}"
             last[partition] = offset
+
+
+def check_letters(inputs, outputs):
+    """A dead letter is the record itself, with headers of ours; where that would be too large it says where the rest is."""
+    for letter in outputs.letters:
+        record, said = inputs[letter.source], letter.said
+        assert said.origin == (record.topic(), *letter.source), f"dead letter of {said.origin}"
+        assert said.headers["x-original-timestamp"] == str(record.timestamp()[1]), f"time of {letter.source}"
+        left_out = said.headers.get("x-provd-truncated", "")
+        assert not left_out or record_bytes(record) > LARGE_BYTES, f"{letter.source} is small, but {left_out}"
+        is_bare = left_out.startswith("key, headers and")
+        assert said.key == (None if is_bare else record.key()), f"the dead letter of {letter.source} has another key"
+        assert said.value == (None if left_out else record.value()), f"the dead letter of {letter.source} has another value"
+        kept = [] if is_bare else foreign_headers(record)
+        assert foreign_headers(letter.message) == kept, f"the dead letter of {letter.source} has other headers"
+
+
+def record_bytes(record):
+    return sum(len(part or b"") for part in (record.key(), record.value(), *dict(record.headers() or []).values()))
+
+
+def foreign_headers(message):
+    return [(name, value) for name, value in message.headers() or [] if not name.startswith(OUR_HEADERS)]
 
 
 def check_changes(database, outputs):
@@ -123,7 +148,8 @@ def check_fences(world):
 
 
 def check_stored_results(database, outputs):
-    """What the ledger would publish again is what was published, byte for byte."""
+    """What the ledger would publish again is what was published, byte for byte, but for the mark of what was published
+    again."""
     stored = {
         (partition, offset): (status, result and bytes(result))
         for partition, offset, status, result in database.rows(
@@ -141,7 +167,11 @@ def check_stored_results(database, outputs):
             assert derived and said["final"], f"the result of {result.source} is not stored: {said}"
             continue
         assert STATUS_NAMES[status] == said["status"], f"{result.source}: stored as {STATUS_NAMES[status]}"
-        assert said["republished"] or value == result.value, f"{result.source}: other bytes are stored"
+        if said["republished"]:
+            marked = {**decode_result(value), "republished": True}
+            assert marked == said, f"{result.source}: {marked} is stored, {said} was published again"
+        else:
+            assert value == result.value, f"{result.source}: other bytes are stored"
     for letter in outputs.letters:
         status, _ = stored.pop(letter.source, (None, None))
         assert status == DEAD_LETTER, f"the dead letter of {letter.source} is stored as {status}"

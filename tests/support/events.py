@@ -25,6 +25,7 @@ CONFLUENT_GUID_MAGIC = b"\x01"
 SINGLE_OBJECT_MAGIC = b"\xc3\x01"
 SCHEMA_ID_HEADER = "__value_schema_id"
 HASH_BYTES = 32
+OUR_HEADERS = ("x-provd-", "x-original-", "__connect.errors.")  # of dead letters
 
 SYSTEM = {"kind": "SYSTEM", "id": "signup-web"}
 
@@ -187,6 +188,5 @@ def decode_dead_letter(message):
     """A DeadLetter of a consumed message. The worker's headers are texts, all others stay bytes."""
     headers = {}
     for name, value in message.headers() or []:
-        ours = name.startswith(("x-provd-", "x-original-", "__connect.errors."))
-        headers[name] = value.decode() if ours else value
+        headers[name] = value.decode() if name.startswith(OUR_HEADERS) else value
     return DeadLetter(message.key(), message.value(), headers)
