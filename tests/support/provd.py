@@ -214,6 +214,11 @@ class Worker:
         fresh.write_text(text, encoding="ascii")
         fresh.replace(self.failpoint_file)
 
+    def failpoint_hits(self):
+        """How often one of them has made a lane die, stop or sleep."""
+        told = self.failpoint_file.with_suffix(".acted")
+        return len(told.read_text(encoding="ascii").splitlines()) if told.exists() else 0
+
     # --- questions ----------------------------------------------------------------------------------------------------
 
     def get(self, path):

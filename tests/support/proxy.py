@@ -147,6 +147,7 @@ class Proxy:
         self.target = (host, int(number))
         self.delay_s = 0.0
         self.speaks = speaks or {}
+        self.stopped = self.delayed = 0  # pieces that had to wait until now
         self._held = False
         self._changed = threading.Condition()
         self._traps, self._links = [], set()
@@ -175,12 +176,14 @@ class Proxy:
             self._changed.notify_all()
 
     def cut(self, choose=None, abrupt=True):
-        """Ends connections: all, or those of the list that choose(list) returns. Abrupt: by RST instead of FIN."""
+        """Ends connections: all, or those of the list that choose(list) returns. Abrupt: by RST instead of FIN. How many."""
         with self._changed:
             links = sorted(self._links, key=lambda link: link.number)
-            for link in choose(links) if choose else links:
+            chosen = choose(links) if choose else links
+            for link in chosen:
                 link.cut(abrupt)
             self._changed.notify_all()
+        return len(chosen)
 
     def set(self, trap):
         with self._changed:
@@ -236,8 +239,16 @@ class Proxy:
                     return passes, trap.then
         return None, None
 
+    def wait_delay(self):
+        delay_s = self.delay_s
+        if delay_s:
+            with self._changed:
+                self.delayed += 1
+            time.sleep(delay_s)
+
     def wait_open(self, link):
         with self._changed:
+            self.stopped += self._held
             self._changed.wait_for(lambda: link.is_cut or not (self._held or link.held))
 
 
@@ -295,8 +306,7 @@ class _Flow:
         """Whole messages if the protocol is known, else bytes as they come."""
         buffer, is_first = b"", True
         while chunk := self._source.recv(CHUNK_BYTES):
-            if self._proxy.delay_s:
-                time.sleep(self._proxy.delay_s)
+            self._proxy.wait_delay()
             if self._length is None:
                 yield chunk
                 continue

@@ -14,6 +14,8 @@ from torture.traffic import Traffic
 from torture.verdict import judge
 
 REPORT_EVERY_S = 15
+OWED_S = 60  # for what has waited for others to end
+LONG_RUN_S = 600
 LOGS = ROOT / "build" / "torture"
 
 
@@ -39,8 +41,10 @@ def torture(options, names):
         arena = Arena(say)
         try:
             told = _torture(options, names, arena, log)
+            keep_logs(arena, options.seed)
         except BaseException:
             keep_logs(arena, options.seed)
+            say(f"logs: {LOGS}/seed-{options.seed}.*")
             if options.keep:
                 say(f"kept: STACK_DIR={arena.stack.env['STACK_DIR']}, database {arena.world.database.name}")
                 arena.keep()
@@ -58,12 +62,12 @@ def _torture(options, names, arena, log):
     schedule = make_schedule(options.seed, options.seconds, options.pause, names)
     conductor = Conductor(arena, schedule, log)
     next_report_s = REPORT_EVERY_S
-    while conductor.elapsed_s() < options.seconds:
+    while conductor.elapsed_s() < options.seconds + (OWED_S if conductor.owes() else 0):
         conductor.turn()
         traffic.turn()
         if conductor.elapsed_s() > next_report_s:
             next_report_s += REPORT_EVERY_S
-            say(f"{conductor.elapsed_s():.0f} s, {traffic.sent} records, {sum(conductor.done.values())} faults")
+            say(f"{conductor.elapsed_s():.0f} s, {traffic.sent} records, {conductor.begun.total()} faults")
         time.sleep(PAUSE_S)
     conductor.finish()
     arena.heal()
@@ -71,15 +75,24 @@ def _torture(options, names, arena, log):
     log("healed")
     began = time.monotonic()
     judge(arena, traffic, log)
-    hits = ", ".join(f"{name} {count}" for name, count in sorted(conductor.done.items()))
-    return f"{traffic.sent} records, all compared {time.monotonic() - began:.0f} s after the last fault; {hits}"
+    took_s = time.monotonic() - began
+    return f"{traffic.sent} records, all compared {took_s:.0f} s after the last fault; {tell_faults(conductor, names, options)}"
+
+
+def tell_faults(conductor, names, options):
+    """How many of each kind did harm, of those that began. A kind that never did proves nothing: a long run fails of it."""
+    never_begun = [name for name in names if not conductor.begun[name]]
+    in_vain = [name for name in names if conductor.begun[name] and not conductor.harmed[name]]
+    idle = f"never begun: {', '.join(never_begun) or 'none'}; never did harm: {', '.join(in_vain) or 'none'}"
+    assert options.seconds < LONG_RUN_S or not never_begun + in_vain, f"all is well, but not all was tried: {idle}"
+    hits = ", ".join(f"{name} {conductor.harmed[name]}/{conductor.begun[name]}" for name in sorted(conductor.begun))
+    return f"faults that did harm/that began: {hits}; {idle}"
 
 
 def keep_logs(arena, seed):
     for number, machine in enumerate(arena.machines):
         if machine.log_file.exists():
             shutil.copy(machine.log_file, LOGS / f"seed-{seed}.worker-{number}.log")
-    say(f"logs: {LOGS}/seed-{seed}.*")
 
 
 def parse(arguments):
@@ -95,6 +108,7 @@ def parse(arguments):
     parser.add_argument("--runs", type=int, default=1, help="how many runs, with seeds one after the other")
     parser.add_argument("--rate", type=float, default=40.0, help="records a second (default 40)")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between faults on average (default 1)")
+    parser.add_argument("--build", help="the build to take, e.g. asan: slower, and it sees more (default dev)")
     parser.add_argument("--only", metavar="FAULT,..", help="only these faults")
     parser.add_argument("--without", metavar="FAULT,..", default="", help="all but these")
     parser.add_argument("--list", action="store_true", help="list the faults and end")
@@ -119,7 +133,7 @@ def main(arguments):
         print("\n".join(f"{fault.name:28} {fault.weight:3}  {fault.told}" for fault in TABLE.values()))
         return 0
     names = chosen(options)
-    require_fail_points()
+    require_fail_points(options.build)
     for _ in range(options.runs):
         say(f"seed {options.seed}: {options.minutes:g} minutes")
         try:
@@ -132,11 +146,13 @@ def main(arguments):
     return 0
 
 
-def require_fail_points():
-    """The build that has them, unless told otherwise."""
-    program = os.environ.setdefault("PROVD_TEST_WORKER", str(ROOT / "build" / "dev" / "provd"))
+def require_fail_points(build):
+    """A build that has them, unless the environment names another one."""
+    if build or "PROVD_TEST_WORKER" not in os.environ:
+        os.environ["PROVD_TEST_WORKER"] = str(ROOT / "build" / (build or "dev") / "provd")
+    program, preset = os.environ["PROVD_TEST_WORKER"], build or "dev"
     if not os.access(program, os.X_OK):
-        sys.exit(f"torture: there is no {program}: cmake --preset dev && cmake --build --preset dev")
+        sys.exit(f"torture: there is no {program}: cmake --preset {preset} && cmake --build --preset {preset}")
 
 
 def without_seed(arguments):

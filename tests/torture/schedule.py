@@ -1,4 +1,5 @@
 """Which fault happens when: all of it follows from the seed. And the one who does it."""
+import collections
 import heapq
 import itertools
 import random
@@ -7,24 +8,41 @@ import time
 from torture.faults import TABLE
 
 PAUSE_S = 0.02
+AGAIN_S = 0.2
+SERVERS = {"postgresql", "kafka"}
 UNDO_LIMIT_S = 150
 
 
 def make_schedule(seed, seconds, mean_pause_s, names):
-    """[(at, fault, its seed)] for so many seconds."""
+    """[(at, fault, its seed)] for so many seconds: first each of them once, then by their weights."""
     chance = random.Random(seed)
     faults = [TABLE[name] for name in names]
     weights = [fault.weight for fault in faults]
+    dealt = deal(faults, chance)
     schedule, at = [], 1.0
     while at < seconds:
-        (fault,) = chance.choices(faults, weights)
+        fault = next(dealt, None) or chance.choices(faults, weights)[0]
         schedule.append((at, fault, f"{seed}/{len(schedule)}/{fault.name}"))
         at += chance.expovariate(1 / mean_pause_s)
     return schedule
 
 
+def deal(faults, chance):
+    """Each once, in any order, but those that hold the same far from each other, and last those that take a server away:
+    meanwhile all others are in vain."""
+    hands, places = collections.defaultdict(list), []
+    for fault in faults:
+        hands[fault.holds[0] if fault.holds else fault.name].append(fault)
+    for hand in hands.values():
+        chance.shuffle(hand)
+        places += [((number + chance.random()) / len(hand), fault) for number, fault in enumerate(hand)]
+    places.sort(key=lambda place: (bool(SERVERS.intersection(place[1].holds)), place[0]))
+    return (fault for _, fault in places)
+
+
 class Conductor:
-    """Does what the schedule says. One thread; faults that take their time are generators."""
+    """Does what the schedule says. One thread; faults that take their time are generators. Where what a fault holds is
+    not free it is left out, unless it would be the first of its kind: that one waits."""
 
     def __init__(self, arena, schedule, log):
         self._arena, self._log = arena, log
@@ -32,12 +50,16 @@ class Conductor:
         # (at, number, fault, generator; None: not begun)
         self._agenda = [(at, next(self._numbers), fault, seed, None) for at, fault, seed in schedule]
         heapq.heapify(self._agenda)
-        self._held = set()
+        self._held, self._waiting = set(), set()
         self._began = time.monotonic()
-        self.done = {}
+        self.begun, self.harmed = collections.Counter(), collections.Counter()  # by the names of faults
 
     def elapsed_s(self):
         return time.monotonic() - self._began
+
+    def owes(self):
+        """Whether some kind is still to begin."""
+        return any(item[2].name not in self.begun for item in self._agenda)
 
     def turn(self):
         """Does what is due. False when nothing is left."""
@@ -56,17 +78,27 @@ class Conductor:
 
     def _step(self, fault, seed, generator):
         if generator is None:
-            if fault.holds in self._held:
-                self._log(f"{seed}: not now, {fault.holds} is held")
-                return
-            if fault.holds:
-                self._held.add(fault.holds)
-            self._log(f"{seed}: {fault.told}")
-            self.done[fault.name] = self.done.get(fault.name, 0) + 1
-            generator = fault.act(self._arena, random.Random(seed))
+            generator = self._begin(fault, seed)
+        if generator is None:
+            return
         try:
             wait_s = next(generator)
-        except StopIteration:
-            self._held.discard(fault.holds)
+        except StopIteration as end:
+            self._held.difference_update(fault.holds)
+            self.harmed[fault.name] += bool(end.value)
+            self._log(f"{seed}: {'over' if end.value else 'in vain'}")
             return
         heapq.heappush(self._agenda, (self.elapsed_s() + wait_s, next(self._numbers), fault, seed, generator))
+
+    def _begin(self, fault, seed):
+        if taken := self._held.intersection(fault.holds):
+            if seed not in self._waiting:
+                self._log(f"{seed}: not now: {', '.join(sorted(taken))}")
+            if fault.name not in self.begun:
+                self._waiting.add(seed)
+                heapq.heappush(self._agenda, (self.elapsed_s() + AGAIN_S, next(self._numbers), fault, seed, None))
+            return None
+        self._held.update(fault.holds)
+        self._log(f"{seed}: {fault.told}")
+        self.begun[fault.name] += 1
+        return fault.act(self._arena, random.Random(seed))

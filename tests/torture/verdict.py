@@ -16,6 +16,9 @@ def judge(arena, traffic, log):
     for machine in arena.machines[:-1]:
         wait_until(lambda machine=machine: machine.get("/readyz").ok, READY_LIMIT_S, "all workers are ready")
     log("workers are ready")
+    for machine in arena.machines:
+        machine.check_log(world.secrets)
+    log("nothing has crashed")
     check_contract(world)
     log("the contract holds")
     contexts = {name for island in traffic.islands for name in island.contexts}

@@ -2,8 +2,10 @@
 
 #ifdef PROVD_FAIL_POINTS
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +66,21 @@ static void act(const char *action)
         clock_sleep_ms(strtol(action + 6, NULL, 10));
 }
 
+/* A line for each time that something happens, or the test would not know whether anybody came. */
+static void tell(const char *item)
+{
+    char path[PATH_MAX];
+    const char *spec_path = getenv("PROVD_FAILPOINT_FILE");
+    if (!spec_path)
+        return;
+    snprintf(path, sizeof path, "%s.acted", spec_path);
+    FILE *file = fopen(path, "a");
+    if (!file)
+        return;
+    fprintf(file, "%s\n", item);
+    fclose(file);
+}
+
 void failpoint_hit(const char *name)
 {
     char spec[SPEC_LEN_MAX];
@@ -75,10 +92,11 @@ void failpoint_hit(const char *name)
         if (strncmp(item, name, len) != 0 || item[len] != '=')
             continue;
         const char *action = item + len + 1, *nth = strchr(action, ':');
-        if (nth && nth[1] == '*')
-            act(action);
-        else if (hits == (nth ? strtol(nth + 1, NULL, 10) : 1))
-            act(action);
+        bool is_each = nth && nth[1] == '*';
+        if (!is_each && hits != (nth ? strtol(nth + 1, NULL, 10) : 1))
+            continue;
+        tell(item);
+        act(action);
     }
 }
 

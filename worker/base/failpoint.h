@@ -5,7 +5,7 @@
  * PROVD_FAILPOINTS="after_commit=kill:3,before_commit=stop", or by the file that
  * PROVD_FAILPOINT_FILE names, with the same text, read again at each hit when it has changed.
  * Actions: kill (SIGKILL), stop (SIGSTOP), sleep-MS, each at the n-th hit (default 1) once; ":*" is
- * every hit. */
+ * every hit. What happens is told first, a line each time, in that file's name with ".acted". */
 #ifndef PROVD_BASE_FAILPOINT_H
 #define PROVD_BASE_FAILPOINT_H
 
