@@ -35,7 +35,7 @@ def world(make_world, stack):
     made.ids = register_all(Registry(stack.registry_url), made.topics)
     made.framing = confluent(made.ids["ProvisioningEvent"][-1])
     made.lines = Lines(made)
-    made.traffic = Traffic(31)
+    made.traffic = Traffic(made, 31)
     try:
         yield made.start()
         made.check()

@@ -29,7 +29,7 @@ def struck(make_world):
     worlds = {}
     for number, point in enumerate(FAIL_POINTS):
         worlds[point] = make_world(settings={"batch.max_events": 30})
-        worlds[point].traffic = Traffic(number)
+        worlds[point].traffic = Traffic(worlds[point], number)
     for world in worlds.values():
         world.worker.start(wait=False)
     for point, world in worlds.items():

@@ -20,7 +20,7 @@ def world(own_stack):
     maker = MakeWorld(own_stack, "servers")
     try:
         made = maker(settings=settings)
-        made.traffic = Traffic(21)
+        made.traffic = Traffic(made, 21)
         yield made.start()
     finally:
         maker.close()

@@ -25,7 +25,7 @@ def frozen(make_world):
         for point in FREEZE_POINTS
     }
     for number, (point, world) in enumerate(worlds.items()):
-        world.traffic = Traffic(100 + number)
+        world.traffic = Traffic(world, 100 + number)
         world.start()
         hits = int(world.worker.metric("provd_batch_events_count"))
         world.worker.set_failpoints(f"{point}=stop:{'*' if point in BEFORE_APPLY else hits + 2}")
@@ -60,7 +60,7 @@ def test_a_zombie_writes_nothing(frozen, point):
 def test_lanes_follow_their_parent_into_death(make_world):
     world = make_world(settings={"lanes": 2, "batch.max_events": 20})
     world.start()
-    traffic = Traffic(7)
+    traffic = Traffic(world, 7)
     world.send(traffic.records(RECORDS))
     lanes = world.worker.kill_parent()
     assert len(lanes) == 2
@@ -78,7 +78,7 @@ def is_alive(pid):
 def test_a_lane_that_gets_sigkill_is_replaced_while_the_other_works_on(make_world):
     world = make_world(settings={"lanes": 2, "batch.max_events": 20})
     world.start()
-    traffic = Traffic(8)
+    traffic = Traffic(world, 8)
     for _ in range(3):
         world.send(traffic.records(RECORDS))
         victim = world.worker.kill_lane(index=0)
@@ -91,7 +91,7 @@ def test_a_lane_that_gets_sigkill_is_replaced_while_the_other_works_on(make_worl
 def test_sigterm_in_the_middle_of_work(make_world):
     world = make_world(settings={"lanes": 2, "batch.max_events": 5})
     world.start()
-    traffic = Traffic(9)
+    traffic = Traffic(world, 9)
     for _ in range(2):
         world.send(traffic.records(3 * RECORDS))
         assert world.worker.stop() == 0
@@ -106,5 +106,5 @@ def test_sigterm_while_a_lane_hangs_ends_within_the_bound(make_world):
         os.kill(pid, signal.SIGSTOP)
     world.worker.stop(limit_s=15)
     world.worker.start()
-    world.send(Traffic(10).records(RECORDS))
+    world.send(Traffic(world, 10).records(RECORDS))
     world.check()

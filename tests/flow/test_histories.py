@@ -13,7 +13,7 @@ import time
 import pytest
 
 from oracle.database import differences
-from oracle.histories import DAY_US, Island, Writer, shrink
+from oracle.histories import DAY_US, SEALED, Island, Writer, shrink
 from oracle.story import untold
 from oracle.surroundings import Real
 from oracle.words import travelling_event
@@ -38,6 +38,7 @@ class Sender:
 
     def __init__(self, world, worker_key, requester_key):
         self.world = world
+        self.world.secrets += SEALED
         self._key, self._requester = worker_key, requester_key
         self._numbers = itertools.count(1)
         self._epoch_us = time.time_ns() // 1000 // DAY_US * DAY_US - LATEST_DAYS * DAY_US

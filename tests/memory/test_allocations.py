@@ -199,7 +199,7 @@ def test_memory_that_is_out_costs_nothing_but_time(make_world, tmp_path, who, le
         (tmp_path / str(number)).mkdir()
         given = open_orders(tmp_path / str(number))
         worlds.append(make_world(environment=given.environment))
-        worlds[-1].orders, worlds[-1].traffic = given, Traffic(seed=number)
+        worlds[-1].orders, worlds[-1].traffic = given, Traffic(worlds[-1], number)
         worlds[-1].worker.start(wait=False)
     for world in worlds:
         world.worker.wait_ready()

@@ -63,7 +63,7 @@ def test_a_worker_from_its_start_to_its_end(make_world, tmp_path):
     worker.start(wait=False)
     worker.wait_ready(READY_LIMIT_S)
     world.found(CONTEXT, DOMAIN)
-    traffic = Traffic(seed=5)
+    traffic = Traffic(world, 5)
     for _ in range(BATCHES):
         world.answers(world.send(traffic.records(RECORDS)), READY_LIMIT_S)
     for path in ("/metrics", "/livez", "/readyz", "/version", "/no-such-page"):

@@ -14,6 +14,7 @@ QUOTAS = [0, 10, 40, 60, 100, None, None]
 LIMITS = [None, {}, {"max_accounts": 1}, {"max_accounts": 2, "quota_bytes": 100},
           {"quota_bytes": 60}, {"max_messages": 10}, {"disabled_protocols": ["IMAP", "POP3"]},
           {"max_accounts": 0}]
+SEALED = ("open sesame", "shut sesame")  # passwords that no output may show
 MASKS = [0, 1, 2, 4, 7, 0x2000, 0x2001, 0x40000]
 
 
@@ -119,7 +120,7 @@ class Writer:
         return given
 
     def secret(self):
-        return self.pick("{SSHA256}a", "{SSHA256}b", {"sealed": "open sesame"}, {"sealed": "shut sesame"}, {"sealed": "short"},
+        return self.pick("{SSHA256}a", "{SSHA256}b", {"sealed": SEALED[0]}, {"sealed": SEALED[1]}, {"sealed": "short"},
                          {"generated": 8}, None, "clear", "{CRYPT}$6$x", "{CRYPT}abc", "{MD5}x",
                          "{SSHA256}")
 
@@ -155,7 +156,7 @@ class Writer:
         return {"ref": self.ref(), "password": self.secret()}
 
     def verify_password(self):
-        return {"ref": self.ref(), "secret": self.pick({"sealed": "open sesame"}, {"sealed": "shut sesame"})}
+        return {"ref": self.ref(), "secret": {"sealed": self.pick(*SEALED)}}
 
     def set_account_status(self):
         return {"ref": self.ref(), "status": self.pick("ACTIVE", "LOCKED", "CLOSED", None, "ODD"),

@@ -1,14 +1,19 @@
-"""Traffic that goes on while something is broken: creations, changes, duplicates and poison, repeatable by its seed."""
+"""Traffic that goes on while something is broken: creations, changes, secrets, duplicates and poison, repeatable by its
+seed."""
 import random
 
 from support.events import event_record, make_event
 from support.world import DOMAIN
 
 
-class Traffic:
-    """Makes events; the same seed makes the same story (ids and times differ)."""
+HASHES = 3
 
-    def __init__(self, seed=1):
+
+class Traffic:
+    """Makes events for a world; the same seed makes the same story (ids, times and secrets differ)."""
+
+    def __init__(self, world, seed):
+        self._hashes = [world.secret("{SSHA256}") for _ in range(HASHES)]
         self._chance = random.Random(seed)
         self._accounts = []
         self._sent = []
@@ -31,6 +36,8 @@ class Traffic:
             self._accounts.append(address)
             return make_event("CreateAccount", {"address": address, "first_name": "T"})
         ref = {"ref": {"address": self._chance.choice(self._accounts)}}
+        if dice < 0.65:
+            return make_event("SetPassword", {**ref, "password": {"PasswordHash": {"hash": self._chance.choice(self._hashes)}}})
         if dice < 0.85:
             note = f"note {self._chance.randrange(10**6)}"
             return make_event("UpdateAccount", {**ref, "fields": ["comment"], "comment": note})

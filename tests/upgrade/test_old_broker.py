@@ -28,7 +28,7 @@ def test_it_is_the_old_one(stack):
 
 def test_lanes_that_die_and_leave_lose_and_double_nothing(make_world):
     world = make_world(settings={"lanes": 2, "batch.max_events": 30}).start()
-    traffic = Traffic(3)
+    traffic = Traffic(world, 3)
     world.send(traffic.records(RECORDS))
     world.worker.set_failpoints("after_commit=kill:*")
     world.send(traffic.records(RECORDS))

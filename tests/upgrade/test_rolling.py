@@ -23,7 +23,7 @@ def schema_version(program):
 @pytest.fixture(scope="module")
 def world(make_world):
     world = make_world(partitions=PARTITIONS, settings={"lanes": LANES, "batch.max_events": 30})
-    world.traffic = Traffic(5)
+    world.traffic = Traffic(world, 5)
     return world
 
 
