@@ -40,10 +40,11 @@ _KEYED_BY_CONTEXT = {
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-def uuid7(at_us=None):
-    """A UUID that begins with its time (microseconds since 1970; now by default)."""
+def uuid7(at_us=None, chance=None):
+    """A UUID that begins with its time (microseconds since 1970; now by default). The rest is that of `chance`, if given."""
     milliseconds = (time.time_ns() // 1000 if at_us is None else at_us) // 1000
-    number = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    rest = chance.randbytes(10) if chance else os.urandom(10)
+    number = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(rest, "big")
     number = number & ~(0xF << 76) | 0x7 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=number))

@@ -4,10 +4,13 @@ import os
 import subprocess
 
 import pytest
+from oracle.histories import EPOCH_US
 from support.stack import ROOT
+from torture.arena import KEY_ID
 from torture.faults import TABLE, Fault
 from torture.run import tell_faults
 from torture.schedule import Conductor, make_schedule
+from torture.traffic import Script
 
 LIMIT_S = 500
 SEED = os.environ.get("PROVD_TEST_SEED", "1")
@@ -36,6 +39,16 @@ def test_every_fault_is_dealt_once_before_any_comes_again(seed):
     names = [name for _, name, _ in schedule(seed, 600)]
     assert sorted(names[: len(TABLE)]) == sorted(TABLE)
     assert schedule(seed, 60)[len(TABLE) - 1][0] < 50, "the short form gets there"
+
+
+def script(seed, count):
+    """Records with seals that are the text itself."""
+    made = Script(seed, None, lambda text: {"key_id": KEY_ID, "ciphertext": text.encode()}, bytes(32), EPOCH_US)
+    return [record for _ in range(count) for record in made.next()]
+
+
+def test_the_same_seed_is_the_same_traffic():
+    assert script(7, 300) == script(7, 300) != script(8, 300)
 
 
 def conducted(*faults):

@@ -2,8 +2,8 @@
 
 Islands are random histories of the oracle (tests/oracle), each in contexts and domains of its own and on one partition,
 so that it is known in which order the worker must apply them. The crowd is what has no such order: many partitions
-create, limit and delete the same accounts of one domain at once. All of it follows from the seed, but for the moment of
-each record.
+create, limit and delete the same accounts of one domain at once. Which records there are, and in which order, follows
+from the seed; not so the day, the keys that secrets are sealed with, and the moment at which each is sent.
 """
 import itertools
 import random
@@ -11,10 +11,10 @@ import time
 
 from confluent_kafka import Producer
 
-from oracle.histories import DAY_US, Island, Writer
+from oracle.histories import DAY_US, SEALED, SECOND_US, Island, Writer
 from oracle.surroundings import Real
 from oracle.words import travelling_event
-from support.events import event_record, make_event
+from support.events import event_record, make_event, uuid7
 from torture.arena import KEY_ID, PARTITIONS
 
 PRODUCERS = 3
@@ -26,18 +26,22 @@ CROWD_CONTEXT = "acme"
 CROWD_DOMAIN = "example.org"
 
 
+def first_day_us():
+    return time.time_ns() // 1000 // DAY_US * DAY_US - LATEST_DAYS * DAY_US
+
+
 class Traffic:
+    """Sends a script, so many records a second."""
+
     def __init__(self, arena, seed, events_per_second):
         self._world, self._rate = arena.world, events_per_second
-        self._key, self._requester = arena.key, arena.requester
-        self._chance = random.Random(f"{seed}/traffic")
-        self._seed, self._numbers = seed, itertools.count(1)
-        self._epoch_us = time.time_ns() // 1000 // DAY_US * DAY_US - LATEST_DAYS * DAY_US
+        self._key = arena.key
+        self.script = Script(seed, arena.world.framing, self._seal, arena.requester.public, first_day_us())
+        arena.world.secrets += self.script.secrets
+        arena.world.hashes |= set(self.script.hashes)
         settings = {"bootstrap.servers": arena.stack.brokers, "enable.idempotence": True, "linger.ms": 2}
         self._producers = [Producer(settings) for _ in range(PRODUCERS)]
         self._refused = []
-        self.islands, self._open = [], []
-        self._crowd = Crowd(random.Random(f"{seed}/crowd"))
         self.sent = 0
         self._allowed = 0.0
         self._last = time.monotonic()
@@ -48,7 +52,7 @@ class Traffic:
         self._allowed += (now - self._last) * self._rate
         self._last = now
         while self._allowed >= 1:
-            records = self._some()
+            records = self.script.next()
             for record in records:
                 self._produce(record)
             self._allowed -= max(len(records), 1)
@@ -70,11 +74,33 @@ class Traffic:
         if error is not None:
             self._refused.append(str(error))
 
-    def _some(self):
+    def _seal(self, text):
+        return {"key_id": KEY_ID, "ciphertext": self._key.seal(text)}
+
+    def unseal(self, key_id, ciphertext):
+        try:
+            return self._key.open(ciphertext) if key_id == KEY_ID else None
+        except AssertionError:
+            return None
+
+
+class Script:
+    """All that is sent. The same seed, epoch, seal and key make the same records."""
+
+    def __init__(self, seed, framing, seal, requester_key, epoch_us):
+        self._seed, self._framing, self._seal, self._requester_key = seed, framing, seal, requester_key
+        self._epoch_us = epoch_us
+        self._chance, self._numbers = random.Random(f"{seed}/traffic"), itertools.count(1)
+        self._open, self.islands = [], []
+        self._crowd = Crowd(random.Random(f"{seed}/crowd"), seal, epoch_us)
+        self.hashes = self._crowd.hashes
+        self.secrets = [*SEALED, *self._crowd.passwords, *self.hashes]
+
+    def next(self):
         """Records of one turn: the next of an island, a retry of its last ones, or something of the crowd."""
         dice = self._chance.random()
         if dice < 0.25:
-            return self._crowd.records(self._world.framing)
+            return self._crowd.records(self._framing)
         if dice < 0.27:
             return [{"key": b"poison", "value": self._chance.randbytes(20), "partition": self._chance.randrange(PARTITIONS)}]
         while len(self._open) < ISLANDS_AT_ONCE:
@@ -98,19 +124,10 @@ class Traffic:
         """Records of those that Avro can say."""
         for event in events:
             try:
-                record = event_record(travelling_event(event, self._seal, self._requester.public), self._world.framing)
+                record = event_record(travelling_event(event, self._seal, self._requester_key), self._framing)
             except ValueError:
                 continue
             yield {**record, "partition": partition, "timestamp": event["timestamp"] // 1000}
-
-    def _seal(self, text):
-        return {"key_id": KEY_ID, "ciphertext": self._key.seal(text)}
-
-    def unseal(self, key_id, ciphertext):
-        try:
-            return self._key.open(ciphertext) if key_id == KEY_ID else None
-        except AssertionError:
-            return None
 
 
 class Story:
@@ -133,20 +150,27 @@ class Crowd:
     """Events that meet: few addresses, one domain with limits, any partition, the same event on two partitions."""
 
     ADDRESSES = 40
+    SECRETS = 4
 
-    def __init__(self, chance):
-        self._chance = chance
+    def __init__(self, chance, seal, epoch_us):
+        self._chance, self._seal = chance, seal
+        self._moments_us = itertools.count(epoch_us, SECOND_US)
+        self.passwords, self.hashes = ([f"hush{chance.randbytes(16).hex()}" for _ in range(self.SECRETS)] for _ in range(2))
 
     def records(self, framing):
-        record = event_record(self._event(), framing)
+        moment_us = next(self._moments_us)
+        kind, payload = self._command()
+        event_id = uuid7(moment_us, self._chance)
+        event = make_event(kind, payload, context=CROWD_CONTEXT, event_id=event_id, occurred_at=moment_us)
+        record = {**event_record(event, framing), "timestamp": moment_us // 1000}
         partitions = self._chance.sample(range(PARTITIONS), self._chance.choice([1, 1, 1, 2, 3]))
         return [{**record, "partition": partition} for partition in partitions]
 
-    def _event(self):
+    def _command(self):
         chance = self._chance
         address = f"crowd{chance.randrange(self.ADDRESSES)}@{CROWD_DOMAIN}"
         ref = {"ref": {"address": address}}
-        kind, payload = chance.choice(
+        return chance.choice(
             [
                 ("CreateAccount", {"address": address, "first_name": f"C{chance.randrange(100)}"}),
                 ("CreateAccount", {"address": address, "quota_bytes": chance.choice([10, 20])}),
@@ -155,6 +179,9 @@ class Crowd:
                 ("RestoreAccount", ref),
                 ("UpdateAccount", {**ref, "fields": ["comment"], "comment": f"note {chance.randrange(1000)}"}),
                 ("SetAccountStatus", {**ref, "status": chance.choice(["LOCKED", "ACTIVE"])}),
+                ("SetPassword", {**ref, "password": {"PasswordHash": {"hash": "{SSHA256}" + chance.choice(self.hashes)}}}),
+                ("SetPassword", {**ref, "password": {"SealedSecret": self._seal(chance.choice(self.passwords))}}),
+                ("VerifyPassword", {**ref, "secret": self._seal(chance.choice(self.passwords))}),
                 ("SetQuota", {**ref, "bytes": chance.choice([10, 20, 30])}),
                 ("SetQuota", {"scope": "DOMAIN", "domain": CROWD_DOMAIN, "bytes": chance.choice([10, 20])}),
                 ("SetFlags", {"scope": "DOMAIN", "domain": CROWD_DOMAIN, "set_mask": 2 ** chance.randrange(4)}),
@@ -163,4 +190,3 @@ class Crowd:
                 ("ObserveLogin", {"address": address, "ip": "192.0.2.1", "protocol": "imap"}),
             ]
         )  # fmt: skip
-        return make_event(kind, payload, context=CROWD_CONTEXT)

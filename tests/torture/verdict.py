@@ -21,7 +21,7 @@ def judge(arena, traffic, log):
     log("nothing has crashed")
     check_contract(world)
     log("the contract holds")
-    contexts = {name for island in traffic.islands for name in island.contexts}
+    contexts = {name for island in traffic.script.islands for name in island.contexts}
     found = differences(world, traffic.unseal, contexts)
     assert not found, "the database or the results are not as the oracle has them:\n" + "\n".join(found)
     log("the oracle agrees")
