@@ -14,7 +14,7 @@ import pytest
 
 from oracle.database import differences
 from oracle.histories import DAY_US, SEALED, Island, Writer, shrink
-from oracle.story import untold
+from oracle.story import unbalanced, untold
 from oracle.surroundings import Real
 from oracle.words import travelling_event
 from support.events import event_record
@@ -131,6 +131,7 @@ def test_database_and_model_agree_on_random_histories(make_sender, batch):
     if found:
         pytest.fail(tell(sender, islands, found), pytrace=False)
     assert not untold(sender.world.database)
+    assert not unbalanced(sender.world.database)
     sender.world.check()
 
 
@@ -146,4 +147,7 @@ def test_a_wrong_row_result_or_rule_is_noticed(make_sender, monkeypatch):
     monkeypatch.setitem(result, "version_after", 4711)
     monkeypatch.setattr(sender.world.outputs, "read_to_the_end", lambda: None)
     assert any("4711" in difference for difference in sender.differences())
-    assert any("comment is 'spoilt'" in difference for difference in untold(sender.world.database))
+    for told in (untold, unbalanced):
+        assert any("comment is 'spoilt'" in difference for difference in told(sender.world.database))
+    sender.world.database.rows("UPDATE provd.account SET version = version + 1")
+    assert "is at version" in unbalanced(sender.world.database)[0]

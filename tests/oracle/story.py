@@ -2,12 +2,14 @@
 
 Nothing of the model is needed: what a record says was there before must be what the records before it left.
 """
+import collections
 import datetime
 
 from support.events import decode_change
 
 NO_CHANGES = ("REFUSED", "FANOUT", "OPERATOR")
 HIDDEN = "***"
+NO_COLUMNS = {"group_number"}  # memberships have rows of their own
 COUNTS = ("members_added", "members_removed")  # of one event: nothing that stays
 
 
@@ -20,6 +22,41 @@ def untold(database, contexts=None, limit=20):
         if change["action"] not in NO_CHANGES and (contexts is None or change["context"] in contexts):
             wrong += _tell(state, change)
     return (wrong + _compare(state, _rows(database, contexts)))[:limit]
+
+
+def unbalanced(database, contexts=None, limit=20):
+    """The same for accounts that several partitions have changed, whose records have no order that we could know: a list
+    of texts. Each record is a version, and found of each of its fields what another record has left: nothing before the
+    first, and what the last has left is there. Who overwrites a change without having seen it finds what somebody else
+    has found."""
+    left, versions = collections.defaultdict(collections.Counter), collections.Counter()
+    for (value,) in database.rows("SELECT frame || body || hash FROM provd.change_log"):
+        change = decode_change(bytes(value))
+        if change["action"] in NO_CHANGES or change["object_type"] != "account":
+            continue
+        before, after = _fields(change, "before"), _fields(change, "after")
+        versions[change["object_uuid"]] += 1
+        for name in {**before, **after}.keys() - NO_COLUMNS:
+            left[change["object_uuid"], name].update([after.get(name)])
+            left[change["object_uuid"], name].subtract([before.get(name)])
+    accounts = {key[1]: row for key, row in _rows(database, contexts).items() if key[0] == "account"}
+    wrong = [f"account {uuid} is at version {row['version']}, the log has {versions[uuid]} changes of it"
+             for uuid, row in accounts.items() if versions[uuid] != row["version"]]  # fmt: skip
+    for (uuid, name), values in sorted(left.items()):
+        if uuid in accounts and (surplus := _surplus(name, values, accounts[uuid].get(name))):
+            wrong.append(f"account {uuid}: {name} is {accounts[uuid].get(name)!r}, left more often than found: {surplus}")
+    return wrong[:limit]
+
+
+def _surplus(name, left, there):
+    """Value -> how often it was left more often than found, when the beginning and the end are counted."""
+    nothing = "0" if name == "provisioned" else None  # an account without services has no row of them
+    there = nothing if there is None else HIDDEN if HIDDEN in left else _text(there)
+    surplus = collections.Counter([nothing])
+    for value, count in left.items():
+        surplus[nothing if value is None else value] += count
+    surplus.subtract([there])
+    return {value: count for value, count in surplus.items() if count}
 
 
 def _key(change, before):

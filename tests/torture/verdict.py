@@ -1,8 +1,9 @@
 """Whether everything is as if nothing had happened."""
 from oracle.database import differences
-from oracle.story import untold
+from oracle.story import unbalanced, untold
 from support.contract import check_contract
 from support.waiting import wait_until
+from torture.traffic import CROWD_CONTEXT
 
 SETTLE_LIMIT_S = 240
 READY_LIMIT_S = 60
@@ -27,4 +28,6 @@ def judge(arena, traffic, log):
     log("the oracle agrees")
     found = untold(world.database, contexts)
     assert not found, "the change log does not tell what is there:\n" + "\n".join(found)
+    found = unbalanced(world.database, {CROWD_CONTEXT})
+    assert not found, "the change log does not add up to the accounts of the crowd:\n" + "\n".join(found)
     log("the change log agrees")
