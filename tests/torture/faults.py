@@ -9,6 +9,7 @@ import dataclasses
 import os
 import signal
 import threading
+import time
 
 from support.proxy import KAFKA_REQUESTS, REPLY, REQUEST, AfterBytes, KafkaReply, commit_reply, commit_request, kafka_request
 
@@ -19,7 +20,9 @@ FAIL_POINTS = (
 COMMIT_BYTES = 12
 LONG_S = 9.0  # longer than a session of the group lasts
 SHORT_S = 0.3
-STEP_S = 0.1
+STEP_S = 0.2
+JOIN_LIMIT_S = 12.0  # until a guest has partitions
+DISK_LIMIT_S = 8.0  # until somebody misses the space
 STAND_LIMIT_S = 6.0  # until somebody has come to a fail point
 TRAP_LIMIT_S = 6.0
 
@@ -92,9 +95,8 @@ def fail_point(machine, chance, action):
 
 
 def until(happened, limit_s):
-    for _ in range(int(limit_s / STEP_S)):
-        if happened():
-            return
+    end = time.monotonic() + limit_s
+    while not happened() and time.monotonic() < end:
         yield STEP_S
 
 
@@ -234,12 +236,14 @@ def kill_machine(arena, chance):
 
 @fault(4, "machines")
 def join_and_leave(arena, chance):
-    """another machine comes and goes every two seconds"""
+    """another machine comes, gets partitions if it can, and then goes and comes every two seconds"""
     guest = arena.machines[-1]
     before = partitions_taken(guest)
-    for _ in range(chance.randrange(2, 6)):
+    for visit in range(chance.randrange(2, 6)):
         if not guest.is_running():
             guest.start(wait=False)
+        if visit == 0:
+            yield from until(lambda: partitions_taken(guest) > before, JOIN_LIMIT_S)
         yield 2
         if guest.is_running():
             guest.ask_to_stop()
@@ -303,7 +307,8 @@ def fill_disk(arena, chance):
         return False
     before = refused_by_disk(arena)
     arena.disk.fill()
-    yield chance.uniform(1, 6)
+    yield from until(lambda: refused_by_disk(arena) > before, DISK_LIMIT_S)
+    yield chance.uniform(0, 4)
     arena.disk.free()
     return refused_by_disk(arena) > before
 
