@@ -8,9 +8,10 @@
 #include "lane_parts.h"
 
 enum {
-    REASSIGN_UNDECIDED_MS = 1000, /* the fence could not be read */
-    REASSIGN_HALTED_MS = 60000,   /* something else may have changed: it disturbs the group */
-    LOOK_MS = 2000,               /* an operator may have permitted to go on */
+    REASSIGN_UNDECIDED_MS = 1000,     /* the fence could not be read; twice as long each time, */
+    REASSIGN_UNDECIDED_MS_MAX = 8000, /* since all lanes of the group stand still meanwhile */
+    REASSIGN_HALTED_MS = 60000,       /* something else may have changed */
+    LOOK_MS = 2000,                   /* an operator may have permitted to go on */
 };
 
 static void show_partition(struct lane *lane, struct partition *partition, size_t slot,
@@ -93,6 +94,22 @@ static bool operator_has_acted(struct lane *lane)
     return has_acted;
 }
 
+static int longer_wait_ms(int wait_ms)
+{
+    if (wait_ms == 0)
+        return REASSIGN_UNDECIDED_MS;
+    return wait_ms * 2 < REASSIGN_UNDECIDED_MS_MAX ? wait_ms * 2 : REASSIGN_UNDECIDED_MS_MAX;
+}
+
+/* When to ask again about partitions that do not run; 0: all do. */
+static int64_t reassign_at_us(struct lane *lane, bool has_halted)
+{
+    lane->undecided_wait_ms = lane->has_undecided ? longer_wait_ms(lane->undecided_wait_ms) : 0;
+    if (!has_halted)
+        return 0;
+    return deadline_in_ms(lane->has_undecided ? lane->undecided_wait_ms : REASSIGN_HALTED_MS);
+}
+
 static void assigned(void *opaque, struct kafka_partition *partitions, size_t count)
 {
     struct lane *lane = opaque;
@@ -118,9 +135,7 @@ static void assigned(void *opaque, struct kafka_partition *partitions, size_t co
         partitions[i].start_offset = is_halted ? -1 : partition->next_offset;
         has_halted = has_halted || is_halted;
     }
-    lane->reassign_at_us = !has_halted ? 0
-                                       : deadline_in_ms(lane->has_undecided ? REASSIGN_UNDECIDED_MS
-                                                                            : REASSIGN_HALTED_MS);
+    lane->reassign_at_us = reassign_at_us(lane, has_halted);
     lane->operator_acts = -1;
     lane->look_at_us = 0;
     if (has_halted)

@@ -42,7 +42,8 @@ struct lane {
     bool is_identified; /* cluster id and schema version of the database are known */
 
     struct assignment assignment;
-    bool has_undecided;     /* partitions whose fence could not be read: ask again */
+    bool has_undecided;     /* partitions whose fence could not be read: ask again, */
+    int undecided_wait_ms;  /* after so long */
     int64_t reassign_at_us; /* when halted partitions are decided on again; 0: none is halted */
     int64_t look_at_us;     /* when to look whether an operator has acted meanwhile */
     int64_t operator_acts;  /* as they were when the partitions were halted */
