@@ -1,4 +1,6 @@
 """Connections that break at a byte of our choice, and lines on which nothing passes: what was done is done once."""
+import time
+
 import pytest
 
 from support.avro_schema import versions
@@ -12,6 +14,8 @@ from support.waiting import wait_until
 EVENTS = 12
 TRAP_LIMIT_S = 60
 RECOVERY_LIMIT_S = 90
+NOTICED_S = 0.5  # an idle lane notices after 0.2 that a transaction has ended
+PRODUCERS = 2  # of a lane, in turn
 COMMIT_BYTES = 12  # of the answer to a COMMIT
 THINKS_MS = 8000  # of a lane between records and offsets
 KAFKA_HEAD_BYTES = 14  # length, number, version, correlation id of a request
@@ -182,14 +186,23 @@ def test_an_abort_that_arrives_late_takes_nothing_with_it(world):
     world.worker.start()
 
 
+def transactions(world):
+    """How many the lane has committed, once it has noticed the last one."""
+    time.sleep(NOTICED_S)
+    return int(world.worker.metric("provd_kafka_transactions_total", result="committed"))
+
+
 def test_a_commit_that_arrives_late_takes_nothing_with_it(world):
-    """Nobody answers the first one, the second one is. The first one gets there in the next transaction of the lane, when
-    the results are there and the offsets are not: it would commit those alone."""
+    """Nobody answers the first one, the second one is. The first one gets there in the next transaction of the same
+    producer, when the results are there and the offsets are not: it would commit those alone."""
     worn = world.worker.metric("provd_producer_recycled_total")
+    before = transactions(world)
     late = world.lines.kafka.set(kafka_request("EndTxn", then="hold"))
     sources = world.send(creations(world), partition=0)
     late.wait(TRAP_LIMIT_S)
     each_is_applied(world, sources)
+    while (transactions(world) - before) % PRODUCERS:  # that are the other producer's
+        each_is_applied(world, world.send(creations(world)[:1], partition=0))
     world.worker.set_failpoints(f"before_send_offsets=sleep-{THINKS_MS}:*")
     # Results and changes are two requests.
     there = world.lines.kafka.set(KafkaReply("Produce", byte=None, then="pass", skip=1))

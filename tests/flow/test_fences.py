@@ -272,7 +272,7 @@ def test_results_that_retention_took_the_records_of_halt(past):
     world.worker.set_failpoints("before_send_offsets=stop")
     sources = world.send([create(world) for _ in range(6)])
     world.worker.start(wait=False)
-    wait_until(lambda: accounts(world) == BEFORE + 6, what="applied")
+    wait_until(lambda: world.account_count() == BEFORE + 6, what="applied")
     world.worker.kill_parent()
     world.worker.set_failpoints("")
     cut = sources[3][1]
@@ -284,7 +284,7 @@ def test_results_that_retention_took_the_records_of_halt(past):
     permit(world, "accept", "they are in the ledger")
     wait_until(lambda: world.worker.get("/readyz").ok, what="the halted partition is looked at again by itself")
     world.answers(sources[3:])
-    assert accounts(world) == BEFORE + 6 + 1 and operator_records(world) == 1
+    assert world.account_count() == BEFORE + 6 + 1 and operator_records(world) == 1
 
 
 def test_a_halt_is_the_partitions_alone(make_world):
