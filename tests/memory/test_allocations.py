@@ -220,11 +220,10 @@ def test_memory_that_is_out_costs_nothing_but_time(make_world, tmp_path, who, le
     assert struck >= rounds * WORLDS // 2, f"only {struck} refusals in {rounds} rounds came about\n{tails}"
 
 
-
 def test_each_allocation_of_a_batch_may_be_refused(make_world, orders):
     """One after the other, until a batch gets through without a refusal: a few dozen, as most of its memory is there."""
     world = make_world(environment=orders.environment).start()
-    traffic, place = Traffic(seed=SEED), 0
+    traffic, place = Traffic(world, SEED), 0
     while place == 0 or orders.failed:
         orders.give(place, pid=world.worker.wait_lanes(1)[0])
         world.answers(world.send(traffic.records(BATCH)))
