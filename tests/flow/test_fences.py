@@ -266,6 +266,21 @@ def test_records_taken_by_retention_halt(past):
     assert world.account_count() == BEFORE + 3 + 1 and operator_records(world) == 1
 
 
+def test_a_permission_lasts_though_nothing_is_published_after_it(past):
+    """Retention has emptied the partition: there is nothing whose result would move Kafka's offset."""
+    world = past.world
+    sources = world.send([create(world) for _ in range(6)])
+    world.kafka.delete_records(world.topics.events, 0, sources[-1][1] + 1)
+    assert "(6 offsets are gone)" in halted(world)
+    permit(world, "accept", "they are lost")
+    for _ in range(2):
+        wait_until(lambda: world.worker.get("/readyz").ok, what="it goes on, as permitted")
+        world.worker.stop()
+        world.worker.start(wait=False)
+    (result,) = world.ask([create(world)])
+    assert result["status"] == "APPLIED"
+
+
 def test_results_that_retention_took_the_records_of_halt(past):
     """Applied, and killed before anything was published: the results can be made from the ledger, but nobody asks for them."""
     world = past.world

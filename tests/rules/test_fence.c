@@ -33,9 +33,10 @@ static void put_decision(struct buffer *buffer, const struct fence_facts *facts)
     if (d.action == FENCE_HALT)
         buffer_printf(buffer, "HALT %s", d.name);
     else
-        buffer_printf(buffer, "go   %s from %lld next %lld%s%s", d.name, (long long)d.start,
+        buffer_printf(buffer, "go   %s from %lld next %lld%s%s%s", d.name, (long long)d.start,
                       (long long)d.next_offset, d.republished ? " republished" : "",
-                      d.uses_permission ? " uses-permission" : "");
+                      d.uses_permission ? " uses-permission" : "",
+                      d.sets_committed ? " sets-committed" : "");
     if (d.gone)
         buffer_printf(buffer, " %lld gone", (long long)d.gone);
     buffer_printf(buffer, "%s\n", d.alarm ? " alarm" : "");
@@ -131,6 +132,31 @@ static void check_decision(struct buffer *unused, const struct fence_facts *fact
         assert_int_not_equal(facts->permission, FENCE_PERMIT_NONE);
 }
 
+/* What the next assignment finds, when nothing was published in between. */
+static void check_that_it_lasts(struct buffer *unused, const struct fence_facts *facts)
+{
+    (void)unused;
+    const struct fence_decision d = fence_decide(facts);
+    if (d.action == FENCE_HALT)
+        return;
+    struct fence_facts next = *facts;
+    next.has_row = true;
+    next.fence = d.next_offset;
+    next.published_upto = d.published_upto;
+    next.committed = d.sets_committed ? d.start : facts->committed;
+    next.permission = FENCE_PERMIT_NONE;
+    next.republish_below = 0;
+    const struct fence_decision again = fence_decide(&next);
+    assert_int_equal(again.action, FENCE_GO);
+    assert_in_range(again.start, d.start, d.next_offset > d.start ? d.next_offset : d.start);
+}
+
+static void a_decision_to_go_lasts(void **state)
+{
+    (void)state;
+    for_all_facts(check_that_it_lasts, NULL);
+}
+
 static void no_decision_loses_records_in_silence(void **state)
 {
     (void)state;
@@ -143,6 +169,7 @@ int main(void)
         cmocka_unit_test(every_decision_is_as_expected),
         cmocka_unit_test(every_row_of_the_table_is_as_expected),
         cmocka_unit_test(no_decision_loses_records_in_silence),
+        cmocka_unit_test(a_decision_to_go_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

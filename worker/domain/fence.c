@@ -222,6 +222,16 @@ static int64_t gone_of(const struct fence_facts *f)
     return is_same_log && first < f->log_start ? f->log_start - first : 0;
 }
 
+/* What lies before the start is published, or given up by permission. Offsets of another log mean
+ * nothing any more. */
+static int64_t published_after(const struct fence_facts *f, int64_t start, int64_t next_offset)
+{
+    if (f->has_row && next_offset < f->fence)
+        return next_offset;
+    int64_t upto = f->committed <= next_offset ? unpublished_from(f) : f->published_upto;
+    return upto > start ? upto : start;
+}
+
 struct fence_decision fence_decide(const struct fence_facts *facts)
 {
     const struct fence_rule *rule = fence_rules;
@@ -231,13 +241,17 @@ struct fence_decision fence_decide(const struct fence_facts *facts)
     /* A re-read leaves the fence where it is; everything else starts at the fence or moves it. */
     bool keeps_fence = facts->has_row && start <= facts->fence && !is_another_log(facts) &&
                        rule->holds != topic_made_again_adopted;
+    int64_t next_offset = keeps_fence ? facts->fence : start;
+    bool uses_permission = rule->uses_permission && facts->permission != FENCE_PERMIT_NONE;
     return (struct fence_decision){
         .name = rule->name,
         .action = rule->action,
         .start = start,
-        .next_offset = keeps_fence ? facts->fence : start,
+        .next_offset = next_offset,
+        .published_upto = published_after(facts, start, next_offset),
+        .sets_committed = (uses_permission || rule->republished) && facts->committed != start,
         .republished = rule->republished,
-        .uses_permission = rule->uses_permission && facts->permission != FENCE_PERMIT_NONE,
+        .uses_permission = uses_permission,
         .alarm = rule->alarm,
         .gone = gone_of(facts),
         .reason = rule->reason,

@@ -24,14 +24,16 @@ enum fence_action { FENCE_GO, FENCE_HALT };
 struct fence_decision {
     const char *name; /* of the row that decided, e.g. "reread" */
     enum fence_action action;
-    int64_t start;        /* GO: the first offset to read */
-    int64_t next_offset;  /* GO: what the fence row shall say from now on */
-    bool republished;     /* results of what is read again are marked so */
-    bool uses_permission; /* the one-use permission is spent, and the change log records it */
-    bool alarm;           /* worth a warning even though it goes on */
-    int64_t gone;         /* offsets that retention took too early: unread, or not published */
-    const char *reason;   /* for logs, /readyz and `provctl fence show` */
-    const char *remedy;   /* the command that helps; NULL: none needed */
+    int64_t start;          /* GO: the first offset to read */
+    int64_t next_offset;    /* GO: what the fence row shall say from now on */
+    int64_t published_upto; /* the same */
+    bool sets_committed;    /* GO: Kafka shall say `start` from now on: the decision lasts */
+    bool republished;       /* results of what is read again are marked so */
+    bool uses_permission;   /* the one-use permission is spent, and the change log records it */
+    bool alarm;             /* worth a warning even though it goes on */
+    int64_t gone;           /* offsets that retention took too early: unread, or not published */
+    const char *reason;     /* for logs, /readyz and `provctl fence show` */
+    const char *remedy;     /* the command that helps; NULL: none needed */
 };
 
 struct fence_decision fence_decide(const struct fence_facts *facts);

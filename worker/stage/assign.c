@@ -217,19 +217,12 @@ static enum status own(struct assign *assign, struct partition *partition,
                        const struct fence_facts *facts, const struct fence_decision *decision,
                        const struct fence_row *row, struct error *err)
 {
-    /* Offsets moved to another log mean nothing any more; otherwise what Kafka has committed is
-     * published. */
-    int64_t published_upto = row->state.published_upto;
     int64_t below = republish_below(facts, decision, row);
-    if (decision->next_offset < row->state.next_offset)
-        published_upto = decision->next_offset;
-    else if (facts->committed >= 0 && facts->committed <= decision->next_offset)
-        published_upto = larger(published_upto, facts->committed);
     const struct param params[] = {
         param_int4(assign->arena, row->state.fence_id),
         param_text(text_from(assign->group_id)),
         param_int8(assign->arena, decision->next_offset),
-        param_int8(assign->arena, published_upto),
+        param_int8(assign->arena, decision->published_upto),
         param_bool(assign->arena, decision->uses_permission),
         param_time(assign->arena, clock_now_us()),
         param_int8(assign->arena, row->state.chain_seq),
@@ -244,7 +237,7 @@ static enum status own(struct assign *assign, struct partition *partition,
     partition->epoch = result_int(result, 0, 0);
     partition->next_offset = decision->start;
     partition->fence_offset = decision->next_offset;
-    partition->published_upto = partition->noted_upto = published_upto;
+    partition->published_upto = partition->noted_upto = decision->published_upto;
     partition->republish_below = below;
     result_close(result);
     return STATUS_OK;
@@ -272,8 +265,8 @@ static struct text halt_reason(struct assign *assign, const struct fence_decisio
                        decision->remedy ? "; " : "", decision->remedy ? decision->remedy : "");
 }
 
-static enum status decide(struct assign *assign, struct partition *partition, bool *ret_rewinds,
-                          struct text *ret_reason, struct error *err)
+static enum status decide(struct assign *assign, struct partition *partition,
+                          bool *ret_sets_committed, struct text *ret_reason, struct error *err)
 {
     struct fence_row row;
     struct fence_facts facts;
@@ -285,7 +278,7 @@ static enum status decide(struct assign *assign, struct partition *partition, bo
     struct fence_decision decision = fence_decide(&facts);
     log_decision(assign, partition->partition, &facts, &decision);
     partition->is_halted = decision.action == FENCE_HALT;
-    *ret_rewinds = decision.action == FENCE_GO && decision.republished;
+    *ret_sets_committed = decision.action == FENCE_GO && decision.sets_committed;
     if (partition->is_halted) {
         *ret_reason = halt_reason(assign, &decision);
         return STATUS_OK;
@@ -312,10 +305,10 @@ static void end_stalled(struct assign *assign, const struct error *err)
                   LOG_INT("sessions", ended));
 }
 
-/* So that Kafka is not ahead of the database any more: from here on a rewind is like any other
- * work, and who dies between the two commits of a batch is followed by one who reads it again. */
-static enum status set_offset_back(struct assign *assign, const struct partition *partition,
-                                   struct error *err)
+/* So that Kafka agrees with what was decided, and the next assignment decides no other: after a
+ * rewind who dies between the two commits of a batch is followed by one who reads it again. */
+static enum status set_committed(struct assign *assign, const struct partition *partition,
+                                 struct error *err)
 {
     const struct kafka_partition place = {partition->partition, partition->next_offset};
     FAILPOINT("before_rewind");
@@ -326,14 +319,14 @@ enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err)
 {
     struct error ignored;
-    bool rewinds = false;
+    bool sets_committed = false;
     enum status status = postgres_command(assign->pg, "BEGIN", err);
     if (status == STATUS_OK)
-        status = decide(assign, partition, &rewinds, ret_reason, err);
+        status = decide(assign, partition, &sets_committed, ret_reason, err);
     if (status == STATUS_OK)
         status = postgres_commit(assign->pg, err);
     if (status == STATUS_OK)
-        return rewinds ? set_offset_back(assign, partition, err) : STATUS_OK;
+        return sets_committed ? set_committed(assign, partition, err) : STATUS_OK;
     if (postgres_usable(assign->pg))
         postgres_rollback(assign->pg, &ignored);
     end_stalled(assign, err);
