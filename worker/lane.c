@@ -408,7 +408,9 @@ static void note_giant(struct lane *lane)
 {
     bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded;
     const struct batch *batch = is_first ? lane->batch : lane->ahead;
-    if (!batch || batch->count != 1 || !(is_first || batch->arena.is_exceeded))
+    /* Nothing else may be in its memory: a batch can have been cut down to one. */
+    bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
+    if (!is_alone || !(is_first || batch->arena.is_exceeded))
         return;
     lane->decode.has_giant = true;
     lane->decode.giant_partition = batch->records[0].partition->partition;
@@ -417,7 +419,7 @@ static void note_giant(struct lane *lane)
 
 /* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
  * smaller pieces. The code between leaves no handle open but the connection, which is made anew; a
- * result of libpq that was being read is lost, a dozen times at most until a batch fits. */
+ * result of libpq that was being read is lost, a few times until a batch fits. */
 static enum status guarded_turn(struct lane *lane, struct error *err)
 {
     jmp_buf exhausted;
@@ -432,6 +434,7 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
     set_exhausted(lane, NULL);
     note_giant(lane);
     apply_close(&lane->apply);
+    arena_reset(&lane->apply.arena);
     drop_batches(lane);
     for (int i = 0; i < LANE_BATCHES; i++)
         batch_shrink(&lane->batches[i]);

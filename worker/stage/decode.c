@@ -33,18 +33,23 @@ static size_t header_bytes(const struct kafka_message *message)
     return bytes;
 }
 
-static bool is_giant(const struct decode *decode, const struct record *record)
+/* The note is good for once, and for the log that it was made of. What was applied already has a
+ * result. */
+static bool take_giant(struct decode *decode, const struct record *record)
 {
-    return decode->has_giant && record->partition->partition == decode->giant_partition &&
-           record->offset == decode->giant_offset;
+    if (!decode->has_giant || record->partition->partition != decode->giant_partition ||
+        record->offset < decode->giant_offset)
+        return false;
+    decode->has_giant = false;
+    return record->offset == decode->giant_offset &&
+           record->offset >= record->partition->fence_offset;
 }
 
 /* True when the record is over a limit; then it is buried. */
 static bool is_too_large(struct decode *decode, struct batch *batch, size_t i)
 {
     const struct record *record = &batch->records[i];
-    if (is_giant(decode, record)) {
-        decode->has_giant = false;
+    if (take_giant(decode, record)) {
         bury(batch, i, STAGE_FRAME, CODE_TOO_LARGE,
              TEXT("what the event asks for needs more memory than batch.memory_max, also in a "
                   "batch of its own: raise it and redrive the event, or ask in smaller pieces"));
