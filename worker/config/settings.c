@@ -181,7 +181,8 @@ const struct setting settings[] = {
      RELOADABLE},
     {SIZE("batch.memory_max", batch.memory_bytes_max, "512MiB", 16 * MIB, 32 * GIB,
           "The ceiling for what a lane keeps for a batch, and again for the transaction that "
-          "applies it; a batch that needs more is cut.")},
+          "applies it; a batch that needs more is cut, and an event that needs more by itself is a "
+          "dead letter.")},
 
     {SIZE("limits.event_bytes", limits.event_bytes, "256KiB", KIB, 16 * MIB,
           "A larger event is a dead letter.")},

@@ -103,7 +103,8 @@ static const struct code_row codes[CODE_COUNT] = {
     [CODE_NUL_BYTE] = {"NUL_BYTE", FAMILY_DEAD, false, "A string contains a NUL byte."},
     [CODE_MALFORMED] = {"MALFORMED", FAMILY_DEAD, false, "The bytes do not follow the schema."},
     [CODE_TOO_LARGE] = {"TOO_LARGE", FAMILY_DEAD, false,
-                        "The record, its headers or one of its strings is over the limit."},
+                        "The record, its headers or one of its strings is over the limit, or what "
+                        "it asks for is more than a batch's memory holds."},
 
     [CODE_STORAGE_REFUSED] = {"STORAGE_REFUSED", FAMILY_STORAGE, false,
                               "The database refuses to store what the event asks for."},

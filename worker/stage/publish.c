@@ -86,10 +86,12 @@ static enum status output_partition(struct publish *publish, enum kafka_output_t
                                     const struct record *record, int32_t *ret_partition,
                                     struct error *err)
 {
+    /* Always the same one's word: each believes it for a while. */
+    struct kafka_producer *producer = publish->slots[0].producer;
     int32_t of_events, of_topic;
-    enum status status = kafka_events_partition_count(producer_of(publish), &of_events, err);
+    enum status status = kafka_events_partition_count(producer, &of_events, err);
     if (status == STATUS_OK)
-        status = kafka_partition_count(producer_of(publish), topic, &of_topic, err);
+        status = kafka_partition_count(producer, topic, &of_topic, err);
     if (status == STATUS_OK)
         *ret_partition = of_events == of_topic ? record->partition->partition : -1;
     return status;

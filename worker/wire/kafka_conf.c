@@ -43,7 +43,8 @@ static const struct fixed_setting defaults[] = {
     {FOR(CONSUMER), "max.poll.interval.ms", "300000"},
     {PRODUCING, "compression.type", "lz4"},
     {PRODUCING, "linger.ms", "2"},
-    /* Also how soon a transaction is tried again that meets the markers of the one before it. */
+    /* Also how soon offsets are tried again that meet the markers of the producer's transaction
+     * before. */
     {PRODUCING, "retry.backoff.ms", "5"},
 };
 
