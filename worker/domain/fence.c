@@ -37,12 +37,12 @@ static bool offsets_gone_accepted(const struct fence_facts *f)
 
 static bool retention_took_unread(const struct fence_facts *f)
 {
-    return f->has_row && f->fence < f->log_start && f->permission != FENCE_PERMIT_ACCEPT;
+    return f->has_row && f->fence < f->log_start;
 }
 
 static bool retention_accepted(const struct fence_facts *f)
 {
-    return f->has_row && f->fence < f->log_start && f->permission == FENCE_PERMIT_ACCEPT;
+    return retention_took_unread(f) && f->permission == FENCE_PERMIT_ACCEPT;
 }
 
 /* The first offset whose result may not be published: `published_upto` is noted later than C moves,
@@ -55,14 +55,12 @@ static int64_t unpublished_from(const struct fence_facts *f)
 /* Applied, and gone before their results were published: those are in the ledger only. */
 static bool retention_took_unpublished(const struct fence_facts *f)
 {
-    return f->has_row && unpublished_from(f) < f->log_start && unpublished_from(f) < f->fence &&
-           f->permission != FENCE_PERMIT_ACCEPT;
+    return f->has_row && unpublished_from(f) < f->log_start && unpublished_from(f) < f->fence;
 }
 
 static bool unpublished_accepted(const struct fence_facts *f)
 {
-    return f->has_row && unpublished_from(f) < f->log_start && unpublished_from(f) < f->fence &&
-           f->permission == FENCE_PERMIT_ACCEPT;
+    return retention_took_unpublished(f) && f->permission == FENCE_PERMIT_ACCEPT;
 }
 
 static bool first_start(const struct fence_facts *f)
