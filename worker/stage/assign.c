@@ -318,7 +318,6 @@ static enum status set_committed(struct assign *assign, const struct partition *
 enum status assign_partition(struct assign *assign, struct partition *partition,
                              struct text *ret_reason, struct error *err)
 {
-    struct error ignored;
     bool sets_committed = false;
     enum status status = postgres_command(assign->pg, "BEGIN", err);
     if (status == STATUS_OK)
@@ -327,18 +326,9 @@ enum status assign_partition(struct assign *assign, struct partition *partition,
         status = postgres_commit(assign->pg, err);
     if (status == STATUS_OK)
         return sets_committed ? set_committed(assign, partition, err) : STATUS_OK;
-    if (postgres_usable(assign->pg))
-        postgres_rollback(assign->pg, &ignored);
+    postgres_clear_after(assign->pg, status);
     end_stalled(assign, err);
     return status;
-}
-
-/* What failed by itself leaves a pipeline with results that nobody has read. */
-static void clear_after(struct postgres *pg, enum status status)
-{
-    struct error ignored;
-    if (status != STATUS_OK && postgres_usable(pg))
-        postgres_rollback(pg, &ignored);
 }
 
 enum status assign_note_published(struct postgres *pg, struct partition *partitions, size_t count,
@@ -354,7 +344,7 @@ enum status assign_note_published(struct postgres *pg, struct partition *partiti
                                                   .published_upto = partitions[i].published_upto};
     }
     enum status status = news > 0 ? ledger_note_published(pg, states, news, err) : STATUS_OK;
-    clear_after(pg, status);
+    postgres_clear_after(pg, status);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         partitions[i].noted_upto = partitions[i].published_upto;
     arena_rewind(arena, mark);
@@ -376,7 +366,7 @@ enum status assign_operator_acts(struct postgres *pg, const struct output_maker 
     const struct param params[] = {param_text(maker->cluster_id), param_text(maker->topic),
                                    array_param(&halted)};
     enum status status = ask(&assign, "fence_permissions", params, 3, &result, err);
-    clear_after(pg, status);
+    postgres_clear_after(pg, status);
     if (status == STATUS_OK)
         *ret_acts = result_int(result, 0, 0);
     result_close(result);

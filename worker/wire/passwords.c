@@ -55,12 +55,9 @@ static enum status read_hashes(struct postgres *pg, struct stored_password *item
 enum status passwords_load(struct postgres *pg, struct stored_password *items, size_t count,
                            struct arena *arena, struct error *err)
 {
-    struct error ignored;
     enum status status = send_names(pg, items, count, err);
     if (status == STATUS_OK)
         status = read_hashes(pg, items, count, arena, err);
-    if (status != STATUS_OK && postgres_usable(pg))
-        postgres_rollback(pg,
-                          &ignored); /* leaves the pipeline; a lost connection shows by itself */
+    postgres_clear_after(pg, status);
     return status;
 }

@@ -378,6 +378,15 @@ enum status postgres_rollback(struct postgres *pg, struct error *err)
     return status;
 }
 
+void postgres_clear_after(struct postgres *pg, enum status status)
+{
+    struct error ignored;
+
+    if (status != STATUS_OK && postgres_usable(pg)) {
+        postgres_rollback(pg, &ignored);
+    }
+}
+
 /* A session that waits for the rest of a COPY, or for its answers to be read, is "active" for the
  * server: idle_in_transaction_session_timeout does not count, and statement_timeout cannot
  * interrupt reading from the client or writing to it. Healthy ones never get older than the

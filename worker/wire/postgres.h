@@ -155,6 +155,9 @@ bool postgres_commit_not_durable(struct postgres *pg);
 /* Ends whatever is open, COPY and pipeline too, throwing results and errors away, and rolls back.
  * Without a transaction it does nothing. Anything but OK: the connection is gone. */
 enum status postgres_rollback(struct postgres *pg, struct error *err);
+/* Nothing after STATUS_OK. What failed leaves a transaction, or a pipeline with results that nobody
+ * has read: rolled back. A connection that is lost shows by itself. */
+void postgres_clear_after(struct postgres *pg, enum status status);
 
 /* Ends sessions of ours (same user, database and program) that hang in a COPY whose client has sent
  * nothing for longer than the statement timeout, or in answers that it does not read, e.g. that of
