@@ -35,9 +35,8 @@ static void back_off(struct lane *lane, struct backoff *backoff, const char *wha
 {
     const struct config_retry *retry = &lane->config->retry;
     apply_abandon(&lane->apply);
-    backoff->wait_ms = backoff->wait_ms ? backoff->wait_ms * 2 : retry->backoff_ms;
-    if (backoff->wait_ms > retry->backoff_ms_max)
-        backoff->wait_ms = retry->backoff_ms_max;
+    backoff->wait_ms =
+        backoff_longer_ms(backoff->wait_ms, retry->backoff_ms, retry->backoff_ms_max);
     if (backoff->wait_ms_max && backoff->wait_ms > backoff->wait_ms_max)
         backoff->wait_ms = backoff->wait_ms_max;
     log_event(LOG_WARNING, "trying again", LOG_Z("stage", what), LOG_Z("code", err->code),

@@ -94,20 +94,15 @@ static bool operator_has_acted(struct lane *lane)
     return has_acted;
 }
 
-static int longer_wait_ms(int wait_ms)
-{
-    if (wait_ms == 0)
-        return REASSIGN_UNDECIDED_MS;
-    return wait_ms * 2 < REASSIGN_UNDECIDED_MS_MAX ? wait_ms * 2 : REASSIGN_UNDECIDED_MS_MAX;
-}
-
 /* When to ask again about partitions that do not run; 0: all do. */
 static int64_t reassign_at_us(struct lane *lane, bool has_halted)
 {
-    lane->undecided_wait_ms = lane->has_undecided ? longer_wait_ms(lane->undecided_wait_ms) : 0;
+    int64_t wait_ms = backoff_longer_ms(lane->undecided_wait_ms, REASSIGN_UNDECIDED_MS,
+                                        REASSIGN_UNDECIDED_MS_MAX);
+    lane->undecided_wait_ms = lane->has_undecided ? wait_ms : 0;
     if (!has_halted)
         return 0;
-    return deadline_in_ms(lane->has_undecided ? lane->undecided_wait_ms : REASSIGN_HALTED_MS);
+    return deadline_in_ms(lane->has_undecided ? wait_ms : REASSIGN_HALTED_MS);
 }
 
 static void assigned(void *opaque, struct kafka_partition *partitions, size_t count)

@@ -25,6 +25,13 @@ struct backoff {
     int64_t wait_ms_max; /* 0: retry.backoff_max */
 };
 
+/* The next wait: `first_ms`, then twice as long each time. */
+static inline int64_t backoff_longer_ms(int64_t wait_ms, int64_t first_ms, int64_t ms_max)
+{
+    wait_ms = wait_ms ? wait_ms * 2 : first_ms;
+    return wait_ms < ms_max ? wait_ms : ms_max;
+}
+
 struct lane {
     struct config *config;
     struct counters *counters;
@@ -42,11 +49,11 @@ struct lane {
     bool is_identified; /* cluster id and schema version of the database are known */
 
     struct assignment assignment;
-    bool has_undecided;     /* partitions whose fence could not be read: ask again, */
-    int undecided_wait_ms;  /* after so long */
-    int64_t reassign_at_us; /* when halted partitions are decided on again; 0: none is halted */
-    int64_t look_at_us;     /* when to look whether an operator has acted meanwhile */
-    int64_t operator_acts;  /* as they were when the partitions were halted */
+    bool has_undecided;        /* partitions whose fence could not be read: ask again, */
+    int64_t undecided_wait_ms; /* after so long */
+    int64_t reassign_at_us;    /* when halted partitions are decided on again; 0: none is halted */
+    int64_t look_at_us;        /* when to look whether an operator has acted meanwhile */
+    int64_t operator_acts;     /* as they were when the partitions were halted */
     struct arena assign_arena;
 
     struct consume consume;
