@@ -6,6 +6,7 @@ machine may have no lane. What it `holds` is its own until then: no other fault 
 """
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import threading
@@ -56,6 +57,17 @@ def a_machine(arena, chance):
     """One that runs, or None."""
     running = [machine for machine in arena.machines if machine.is_running()]
     return chance.choice(running) if running else None
+
+
+def of_a_machine(act):
+    """A fault of one machine: act(machine, chance). Where none runs there is nobody to harm."""
+
+    @functools.wraps(act)
+    def find_and_act(arena, chance):
+        machine = a_machine(arena, chance)
+        return machine is not None and (yield from act(machine, chance))
+
+    return find_and_act
 
 
 def a_lane(machine, chance):
@@ -129,11 +141,9 @@ def kill_lane(arena, chance):
 
 
 @fault(12, "fail points")
-def kill_at_fail_point(arena, chance):
+@of_a_machine
+def kill_at_fail_point(machine, chance):
     """kill -9 of every lane of a machine that comes to one place in the code"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     with fail_point(machine, chance, "kill") as has_struck:
         yield from until(has_struck, STAND_LIMIT_S)
         yield chance.uniform(0, 2)
@@ -141,11 +151,9 @@ def kill_at_fail_point(arena, chance):
 
 
 @fault(8, "fail points")
-def freeze_at_fail_point(arena, chance):
+@of_a_machine
+def freeze_at_fail_point(machine, chance):
     """SIGSTOP there, and SIGCONT later, maybe when others have taken over"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     with fail_point(machine, chance, "stop") as has_struck:
         yield from until(has_struck, STAND_LIMIT_S)
     yield a_while(chance)
@@ -154,11 +162,9 @@ def freeze_at_fail_point(arena, chance):
 
 
 @fault(6, "fail points")
-def kill_between_fail_points(arena, chance):
+@of_a_machine
+def kill_between_fail_points(machine, chance):
     """lanes of a machine are slow at one place, and one of them dies of kill -9 somewhere near it"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     with fail_point(machine, chance, f"sleep-{chance.randrange(20, 400)}") as has_struck:
         yield from until(has_struck, STAND_LIMIT_S)
         yield chance.uniform(0, 1)
@@ -177,11 +183,9 @@ def freeze_lane(arena, chance):
 
 
 @fault(4, "machines")
-def freeze_machine(arena, chance):
+@of_a_machine
+def freeze_machine(machine, chance):
     """SIGSTOP of a parent and its lanes, as when a virtual machine is paused"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     machine.freeze()
     yield a_while(chance)
     machine.thaw()
@@ -189,11 +193,9 @@ def freeze_machine(arena, chance):
 
 
 @fault(4, "machines")
-def kill_parent(arena, chance):
+@of_a_machine
+def kill_parent(machine, chance):
     """kill -9 of a parent alone; its lanes follow it; it is started again"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     machine.kill_parent()
     yield chance.uniform(0, 2)
     machine.start(wait=False)
@@ -201,11 +203,9 @@ def kill_parent(arena, chance):
 
 
 @fault(4, "machines", "fail points")
-def kill_parent_at_fail_point(arena, chance):
+@of_a_machine
+def kill_parent_at_fail_point(machine, chance):
     """kill -9 of a parent while its lanes stand at one place in the code; they wake up later, beside new ones or not"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     with fail_point(machine, chance, "stop") as has_struck:
         yield from until(has_struck, STAND_LIMIT_S)
         lanes = machine.kill_parent()
@@ -223,11 +223,9 @@ def kill_parent_at_fail_point(arena, chance):
 
 
 @fault(3, "machines")
-def kill_machine(arena, chance):
+@of_a_machine
+def kill_machine(machine, chance):
     """kill -9 of everything on a machine at once, as when the power fails"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     machine.destroy()
     yield chance.uniform(0, LONG_S)
     machine.start(wait=False)
@@ -258,11 +256,9 @@ def partitions_taken(machine):
 
 
 @fault(3, "machines")
-def restart_worker(arena, chance):
+@of_a_machine
+def restart_worker(machine, chance):
     """SIGTERM, and a start as soon as it has ended"""
-    machine = a_machine(arena, chance)
-    if machine is None:
-        return False
     yield from in_background(lambda: machine.stop(60))
     machine.start(wait=False)
     return True
