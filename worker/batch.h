@@ -106,11 +106,17 @@ struct batch {
     struct kafka_group_metadata *group;
 
     size_t decoded;        /* the first so many records are */
+    size_t users_listed;   /* by their events */
+    bool is_heavy;         /* the record behind them lists more users than go into one batch */
     struct event **events; /* NULL: a dead letter */
     struct death **deaths; /* NULL: an event */
 
     struct output *outputs;
 };
+
+/* Users that the events of a batch may list together. What a transaction needs for one is ten times
+ * what the event needs to name it. An event that lists more comes alone among such. */
+enum { BATCH_USERS_MAX = 10000 };
 
 /* The code of an error of any stage: the batch is not ours any more, or cannot be gone on with.
  * Drop it, and ask the fence where to read again. */

@@ -4,7 +4,14 @@
 
 #include "batch_transaction.h"
 #include "domain/group.h"
+#include "stage/apply.h"
 #include "wire/fanout.h"
+
+enum {
+    /* What is kept of the change log of members until it is written: so much, and one more. */
+    PIECE_ROWS_MAX = 1000,
+    PIECE_BYTES_MAX = 1 << 20,
+};
 
 struct output_source output_source_of(const struct transaction *t, size_t i)
 {
@@ -49,6 +56,35 @@ static void append_summary(struct transaction *t, struct outcome *outcome, int64
     outcome->changes = changes;
 }
 
+static enum status write_piece(struct transaction *t)
+{
+    enum status status = ledger_copy_changes(t->pg, t->piece, t->piece_count, t->err);
+    t->piece_count = 0;
+    arena_reset(&t->apply->piece);
+    return status;
+}
+
+static enum status log_member(struct transaction *t, size_t i, size_t m,
+                              const struct output_source *source)
+{
+    struct fence_state *fence = &t->fences[t->batch->records[i].source];
+    struct arena *arena = &t->apply->piece;
+    struct column_change column;
+    struct change change;
+    struct text value;
+    enum status status = STATUS_OK;
+    if (!t->piece)
+        t->piece = ARENA_ARRAY(t->arena, struct change_entry, PIECE_ROWS_MAX);
+    if (t->piece_count == PIECE_ROWS_MAX || arena->used_bytes > PIECE_BYTES_MAX)
+        status = write_piece(t);
+    if (status != STATUS_OK)
+        return status;
+    member_change(&transaction_outcome(t, i)->members[m], &column, &change);
+    return output_change(t->maker, source, t->batch->events[i], &change,
+                         FANOUT_INDEX_FIRST + (uint32_t)m, fence, arena,
+                         &t->piece[t->piece_count++], &value, t->err);
+}
+
 /* A row in the change log for each of them (rulings.md, 21); a dry run has only the record. */
 static enum status log_members(struct transaction *t, size_t i, const struct output_source *source)
 {
@@ -59,13 +95,7 @@ static enum status log_members(struct transaction *t, size_t i, const struct out
     if (outcome->member_count == 0 || !(is_planned || outcome->status == OUTCOME_APPLIED))
         return STATUS_OK;
     for (size_t m = 0; m < outcome->member_count && !is_planned; m++) {
-        struct column_change column;
-        struct change change;
-        struct text value;
-        member_change(&outcome->members[m], &column, &change);
-        enum status status = output_change(t->maker, source, t->batch->events[i], &change,
-                                           FANOUT_INDEX_FIRST + (uint32_t)m, fence, t->arena,
-                                           new_change(t), &value, t->err);
+        enum status status = log_member(t, i, m, source);
         if (status != STATUS_OK)
             return status;
     }
@@ -175,6 +205,13 @@ enum status output_make(struct transaction *t, size_t i)
     if (status == STATUS_OK)
         note_in_ledger(t, i, output);
     return status;
+}
+
+enum status output_write_changes(struct transaction *t)
+{
+    enum status status = write_piece(t);
+    return status == STATUS_OK ? ledger_copy_changes(t->pg, t->changes, t->change_count, t->err)
+                               : status;
 }
 
 /* --- change records that were published or stored before -----------------------------------------

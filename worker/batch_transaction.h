@@ -56,6 +56,8 @@ struct transaction {
     size_t record_count;
     struct change_entry *changes;
     size_t change_count, change_capacity;
+    struct change_entry *piece; /* of members, which are not published: written now and then */
+    size_t piece_count;
     struct error *err;
 };
 
@@ -83,6 +85,8 @@ void memory_bury(struct transaction *t);
  * will be remembered of it. */
 enum status output_make(struct transaction *t, size_t i);
 struct output_source output_source_of(const struct transaction *t, size_t i);
+/* Writes the rows of the change log that were made and are not written yet. */
+enum status output_write_changes(struct transaction *t);
 /* Fetches the change records of recalled events that are to be published again. */
 enum status output_recall_changes(struct transaction *t);
 

@@ -351,7 +351,7 @@ static enum status decode(struct lane *lane, struct error *err)
         lane->schema_wait.wait_ms = 0;
     else if (!stop_asked)
         return put_off(lane, err);
-    return status;
+    return status == STATUS_OK ? cut_batch(lane, lane->batch->decoded, err) : status;
 }
 
 /* One turn of the loop:   consume > decode > prepare > apply > publish
@@ -389,6 +389,7 @@ static void set_exhausted(struct lane *lane, jmp_buf *target)
     for (int i = 0; i < LANE_BATCHES; i++)
         arena_on_exhausted(&lane->batches[i].arena, target);
     arena_on_exhausted(&lane->apply.arena, target);
+    arena_on_exhausted(&lane->apply.piece, target);
 }
 
 static void drop_batches(struct lane *lane)
@@ -433,7 +434,7 @@ static enum status guarded_turn(struct lane *lane, struct error *err)
     set_exhausted(lane, NULL);
     note_giant(lane);
     apply_close(&lane->apply);
-    arena_reset(&lane->apply.arena);
+    apply_forget(&lane->apply);
     drop_batches(lane);
     for (int i = 0; i < LANE_BATCHES; i++)
         batch_shrink(&lane->batches[i]);

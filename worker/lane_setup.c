@@ -160,6 +160,7 @@ static void set_memory(struct lane *lane, const struct config *config)
         batch_init(&lane->batches[i], (size_t)config->batch.events_max, bytes_max, &lane->pool);
     lane->batch = &lane->batches[0];
     arena_init_pooled(&lane->apply.arena, bytes_max, &lane->pool);
+    arena_init_pooled(&lane->apply.piece, bytes_max, &lane->pool);
     arena_init(&lane->publish.arena, bytes_max, PUBLISH_KEPT_BYTES_MAX);
 }
 
@@ -326,6 +327,7 @@ void lane_close(struct lane *lane)
     schemas_close(lane->schemas);
     keyring_close(lane->keyring);
     arena_close(&lane->apply.arena);
+    arena_close(&lane->apply.piece);
     arena_pool_close(&lane->pool);
     buffer_close(&lane->maker.scratch);
     free(lane->assignment.partitions);

@@ -33,9 +33,6 @@ CONVENTION = {  # the metrics of the conventions, each with a label that it must
     "process_cpu_seconds_total": None,
 }
 
-TOO_MANY_FOR_16_MIB = 12_000  # events without anything optional
-GROUP_TOO_LARGE_FOR_16_MIB = 2_500  # with 10 kB in the change record of each
-
 
 @pytest.fixture(scope="module", autouse=True)
 def contract_holds_at_the_end(world):
@@ -244,36 +241,6 @@ def test_workers_join_and_leave_in_the_middle_of_work(make_world):
         other.start()
         world.send([create(world) for _ in range(100)])
         assert other.stop() == 0
-    world.check()
-
-
-def test_a_batch_that_does_not_fit_its_memory_is_done_in_smaller_ones(make_world):
-    world = make_world(partitions=1).start()
-    events = [create(world) for _ in range(TOO_MANY_FOR_16_MIB)]
-    world.worker.stop()
-    sources = world.send(events)
-    # A batch ends with the last of them, however long it takes to read them.
-    one_batch = {"batch__max_events": len(events), "batch__max_wait": "10s", "batch__max_bytes": "4MiB"}
-    world.worker.write_settings(**one_batch, batch__memory_max="16MiB")
-    world.worker.start(wait=False)
-    assert {result["status"] for result in world.answers(sources)} == {"APPLIED"}
-    assert "needs more memory than batch.memory_max" in world.worker.log_text()
-    world.check()
-
-
-def test_an_event_that_alone_does_not_fit_is_a_dead_letter(make_world):
-    """A large group is emptied, and the reason, at its longest, stands in the change record of each who goes."""
-    world = make_world(partitions=1, settings={"batch.memory_max": "16MiB", "limits.event_bytes": "256KiB"}).start()
-    people = [world.name() for _ in range(GROUP_TOO_LARGE_FOR_16_MIB)]
-    world.ask([make_event("CreateAccount", {"address": address}) for address in people])
-    (made,) = world.ask([make_event("SetGroupMembers", {"group": 1, "name": "all", "members": people})])
-    assert made["status"] == "APPLIED"
-    actor = {"kind": "SYSTEM", "id": "crm", "reason": "x" * 10_000}
-    emptied = make_event("SetGroupMembers", {"group": 1, "members": []}, actor=actor)
-    letter, result = world.ask([emptied, create(world)], limit_s=180)
-    assert (letter.stage, letter.code) == ("FRAME", "TOO_LARGE") and "batch.memory_max" in letter.message
-    assert result["status"] == "APPLIED"
-    assert world.database.value("SELECT count(*) FROM provd.group_member") == len(people)
     world.check()
 
 

@@ -116,7 +116,7 @@ static bool wants(const struct keys *keys, const struct working_set *set, int ta
     case WORLD_MEMBERS:
         return wants_member(keys, set, row);
     default:
-        return true; /* working_set_add_* leaves out what has no account */
+        return keys->belongings; /* working_set_add_* leaves out what has no account */
     }
 }
 
@@ -204,9 +204,9 @@ static void add_addresses(const struct world *world, struct keys *keys)
         const struct account *account = (const struct account *)accounts->items[i];
         if (key_set_has(&keys->uuids,
                         (struct text){(const char *)account->uuid.bytes, sizeof account->uuid}))
-            keys_address(keys, account->address);
+            keys_user_address(keys, account->address);
         if (key_set_has(&keys->account_ids, number_key(&account->account_id)))
-            keys_address(keys, account->address);
+            keys_user_address(keys, account->address);
     }
 }
 

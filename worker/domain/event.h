@@ -63,8 +63,9 @@ struct event {
     struct position position;
     uint8_t payload_hash[PAYLOAD_HASH_LEN];
     struct uuid
-        object_uuid;    /* the identity of an account that this event creates; made from event_id */
-    struct fault fault; /* the first envelope or field rule that is broken */
+        object_uuid; /* the identity of an account that this event creates; made from event_id */
+    size_t users_listed; /* by an event about many users: what it takes to apply grows with them */
+    struct fault fault;  /* the first envelope or field rule that is broken */
     struct prepared prepared;
 };
 

@@ -30,7 +30,7 @@ void keys_init(struct keys *keys, struct arena *arena, size_t expected)
     set_init(&keys->groups_numbered, arena, FEW);
     set_init(&keys->groups_whole, arena, FEW);
     set_init(&keys->account_ids, arena, FEW);
-    keys->memberships = false;
+    keys->belongings = keys->memberships = false;
 }
 
 void keys_context(struct keys *keys, struct text name)
@@ -53,23 +53,35 @@ void keys_domain_locked(struct keys *keys, struct text name)
     set_add(&keys->domains_locked, name);
 }
 
-void keys_address(struct keys *keys, struct text address)
+void keys_user_address(struct keys *keys, struct text address)
 {
     set_add(&keys->addresses, address);
     set_add(&keys->domains, address_domain(address));
 }
 
-void keys_uuid(struct keys *keys, const struct uuid *uuid)
+void keys_user_uuid(struct keys *keys, const struct uuid *uuid)
 {
     set_add(&keys->uuids, uuid_key(uuid));
+}
+
+void keys_user_id(struct keys *keys, int64_t id)
+{
+    set_add(&keys->account_ids, text_copy(keys->arena, number_key(&id)));
+}
+
+void keys_address(struct keys *keys, struct text address)
+{
+    keys_user_address(keys, address);
+    keys->belongings = true;
 }
 
 void keys_ref(struct keys *keys, const struct ref *ref)
 {
     if (ref->address.data)
-        keys_address(keys, ref->address);
+        keys_user_address(keys, ref->address);
     if (!uuid_is_nil(&ref->uuid))
-        keys_uuid(keys, &ref->uuid);
+        keys_user_uuid(keys, &ref->uuid);
+    keys->belongings = true;
 }
 
 void keys_group(struct keys *keys, struct text context, struct text name)
@@ -87,11 +99,6 @@ void keys_group_whole(struct keys *keys, struct text context, int64_t number)
 {
     keys_group_numbered(keys, context, number);
     set_add(&keys->groups_whole, group_number_key(keys->arena, context, number));
-}
-
-void keys_account_id(struct keys *keys, int64_t id)
-{
-    set_add(&keys->account_ids, text_copy(keys->arena, number_key(&id)));
 }
 
 void keys_memberships(struct keys *keys)

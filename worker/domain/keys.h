@@ -26,6 +26,7 @@ struct keys {
     struct key_set groups_numbered; /* the same by number */
     struct key_set groups_whole;    /* with all their members; also in groups_numbered */
     struct key_set account_ids;
+    bool belongings;  /* what belongs to the accounts: services, recovery */
     bool memberships; /* the groups of the accounts */
 };
 
@@ -35,14 +36,16 @@ void keys_context(struct keys *keys, struct text name);
 void keys_context_locked(struct keys *keys, struct text name);
 void keys_domain(struct keys *keys, struct text name);
 void keys_domain_locked(struct keys *keys, struct text name);
-/* The account, live or deleted, and its domain. */
+/* The account, live or deleted, with its belongings, and its domain. */
 void keys_address(struct keys *keys, struct text address);
-void keys_uuid(struct keys *keys, const struct uuid *uuid);
 void keys_ref(struct keys *keys, const struct ref *ref);
+/* The same without the belongings, for an event that lists users. */
+void keys_user_address(struct keys *keys, struct text address);
+void keys_user_uuid(struct keys *keys, const struct uuid *uuid);
+void keys_user_id(struct keys *keys, int64_t id);
 void keys_group(struct keys *keys, struct text context, struct text name);
 void keys_group_numbered(struct keys *keys, struct text context, int64_t number);
 void keys_group_whole(struct keys *keys, struct text context, int64_t number);
-void keys_account_id(struct keys *keys, int64_t id);
 /* Whatever groups the accounts of the batch are in. */
 void keys_memberships(struct keys *keys);
 

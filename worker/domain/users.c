@@ -30,6 +30,7 @@ bool users_parse(struct event *event, const char *field, const struct texts *tex
                  const struct policy *policy, struct arena *arena, struct users *ret_users)
 {
     *ret_users = (struct users){ARENA_ARRAY(arena, struct user, texts->count), texts->count};
+    event->users_listed += texts->count;
     for (size_t i = 0; i < texts->count; i++) {
         enum code code = parse(texts->items[i], policy, arena, &ret_users->items[i]);
         if (code == CODE_NONE)
@@ -69,11 +70,11 @@ void users_touch(const struct users *users, struct keys *keys)
     for (size_t i = 0; i < users->count; i++) {
         const struct user *user = &users->items[i];
         if (user->address.data)
-            keys_address(keys, user->address);
+            keys_user_address(keys, user->address);
         else if (user->id != INT_NULL)
-            keys_account_id(keys, user->id);
+            keys_user_id(keys, user->id);
         else
-            keys_uuid(keys, &user->uuid);
+            keys_user_uuid(keys, &user->uuid);
     }
 }
 

@@ -91,6 +91,12 @@ enum status apply_connect(struct apply *apply, struct error *err)
     return postgres_open(&apply->pg, apply->postgres_options, err);
 }
 
+void apply_forget(struct apply *apply)
+{
+    arena_reset(&apply->arena);
+    arena_reset(&apply->piece);
+}
+
 void apply_close(struct apply *apply)
 {
     postgres_close(apply->pg);
@@ -267,7 +273,7 @@ static enum status write_machinery(struct transaction *t)
     if (status == STATUS_OK)
         status = ledger_copy_records(pg, t->records, t->record_count, t->err);
     if (status == STATUS_OK)
-        status = ledger_copy_changes(pg, t->changes, t->change_count, t->err);
+        status = output_write_changes(t);
     return status == STATUS_OK ? advance_fences(t) : status;
 }
 
@@ -317,7 +323,7 @@ static struct transaction *begin(struct apply *apply, struct batch *batch, size_
 {
     struct arena *arena = &apply->arena;
     size_t count = to - from;
-    arena_reset(arena);
+    apply_forget(apply);
     struct transaction *t = ARENA_NEW(arena, struct transaction);
     *t = (struct transaction){.apply = apply,
                               .pg = apply->pg,
@@ -427,7 +433,7 @@ void apply_open(struct apply *apply, struct batch *batch)
         send_ahead(apply, batch);
     } else {
         apply_close(apply);
-        arena_reset(&apply->arena);
+        apply_forget(apply);
     }
     arena_on_exhausted(&apply->arena, former);
 }
@@ -456,7 +462,7 @@ void apply_abandon(struct apply *apply)
     apply->opened = NULL;
     if (!postgres_usable(apply->pg) || postgres_rollback(apply->pg, &ignored) != STATUS_OK)
         apply_close(apply);
-    arena_reset(&apply->arena);
+    apply_forget(apply);
 }
 
 /* --- retries and unrolling -----------------------------------------------------------------------
@@ -580,7 +586,7 @@ enum status apply_run(struct apply *apply, struct batch *batch, struct error *er
     status = unroll(apply, batch, 0, batch->count, err);
     if (apply->pg)
         postgres_meanwhile(apply->pg, NULL, NULL);
-    arena_reset(&apply->arena);
+    apply_forget(apply);
     if (status != STATUS_OK) {
         undo(batch, &beginning);
         batch->outputs = NULL;

@@ -26,6 +26,7 @@ struct apply {
     struct breaker *breaker; /* hears of records that the database refuses */
     struct id_supplies ids;
     struct arena arena;              /* what lives as long as a transaction */
+    struct arena piece;              /* and as long as a piece of its change log */
     struct transaction *opened;      /* ahead of its turn, see apply_open; NULL: none */
     bool (*meanwhile)(void *opaque); /* see postgres_meanwhile; NULL: nothing */
     void *opaque;
@@ -42,6 +43,8 @@ extern const struct statement apply_statements[];
 /* Opens the connection when there is none that can be used. */
 enum status apply_connect(struct apply *apply, struct error *err);
 void apply_close(struct apply *apply);
+/* Gives the memory of a transaction back. */
+void apply_forget(struct apply *apply);
 
 /* Applies records [0, count) and fills outputs. RETRY: nothing is known to be
  * committed; run it again (on a connection that is opened again by itself). A record that the

@@ -166,6 +166,8 @@ static enum status next_message(struct consume *consume, int timeout_ms,
     if (!held_count(held))
         return ask_kafka(consume, timeout_ms, ret_message, err);
     *ret_message = held->messages[held->first++];
+    if (!held_count(held))
+        held->asked = 0;
     return STATUS_OK;
 }
 
@@ -238,7 +240,8 @@ static void drop_if_stale(const struct consume *consume, struct batch *batch)
         kafka_message_close(batch->records[i].message);
     kafka_group_metadata_close(batch->group);
     batch->group = NULL;
-    batch->count = batch->decoded = batch->source_count = batch->bytes = 0;
+    batch->count = batch->decoded = batch->source_count = batch->bytes = batch->users_listed = 0;
+    batch->is_heavy = false;
 }
 
 /* How long the first record of the batch waits for others. While the batch before is on its way to

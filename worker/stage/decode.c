@@ -200,18 +200,30 @@ static void make_arrays(struct batch *batch)
     batch->deaths = ARENA_ARRAY(&batch->arena, struct death *, batch->count_max);
 }
 
-/* Up to record `end`. Schemas are asked for if there is time for it. */
+/* Takes the event that was decoded last into the batch, unless its users are too many for it. */
+static bool take(struct batch *batch, const struct event *event)
+{
+    size_t listed = event ? event->users_listed : 0;
+    if (listed && batch->users_listed && batch->users_listed + listed > BATCH_USERS_MAX)
+        return false;
+    batch->users_listed += listed;
+    batch->decoded++;
+    return true;
+}
+
+/* Up to record `end`, or one that is for the next batch. Schemas are asked for if there is time for
+ * it. */
 static enum status decode_until(struct decode *decode, struct batch *batch, size_t end,
                                 bool may_ask, struct error *err)
 {
     enum status status = STATUS_OK;
     make_arrays(batch);
-    while (batch->decoded < end && status == STATUS_OK) {
+    while (batch->decoded < end && status == STATUS_OK && !batch->is_heavy) {
         struct arena_mark mark = arena_mark(&batch->arena);
-        status = decode_one(decode, batch, batch->decoded, may_ask, err);
-        if (status == STATUS_OK)
-            batch->decoded++;
-        else
+        size_t i = batch->decoded;
+        status = decode_one(decode, batch, i, may_ask, err);
+        batch->is_heavy = status == STATUS_OK && !take(batch, batch->events[i]);
+        if (status != STATUS_OK || batch->is_heavy)
             arena_rewind(&batch->arena, mark);
     }
     return status;
@@ -228,5 +240,6 @@ bool decode_ahead(struct decode *decode, struct batch *batch)
     size_t left = batch->count - batch->decoded;
     size_t end = batch->decoded + (left < SLICE ? left : SLICE);
     struct error ignored;
-    return decode_until(decode, batch, end, false, &ignored) == STATUS_OK && end < batch->count;
+    return decode_until(decode, batch, end, false, &ignored) == STATUS_OK && end < batch->count &&
+           !batch->is_heavy;
 }

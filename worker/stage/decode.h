@@ -22,11 +22,12 @@ struct decode {
     int64_t giant_offset;
 };
 
-/* Fills events and deaths of the records that are not decoded yet. RETRY: a schema cannot be had at
- * the moment; run it again. */
+/* Fills events and deaths of the records that are not decoded yet, up to the first that would bring
+ * the batch over BATCH_USERS_MAX: batch->decoded says where, the rest is for the next one. RETRY: a
+ * schema cannot be had at the moment; run it again. */
 enum status decode_run(struct decode *decode, struct batch *batch, struct error *err);
-/* Decodes a few more records in an idle moment. False when all are, or when one needs a schema that
- * has to be asked for. */
+/* Decodes a few more records in an idle moment. False when all are that will be, or when one needs
+ * a schema that has to be asked for. */
 bool decode_ahead(struct decode *decode, struct batch *batch);
 
 #endif

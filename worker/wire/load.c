@@ -253,12 +253,12 @@ static enum status load_second(struct postgres *pg, const struct keys *keys,
                                struct working_set *set, struct error *err)
 {
     struct texts domains = domains_of_accounts(set);
-    bool has_accounts = set->account_rows.count > 0;
+    bool belongings = keys->belongings && set->account_rows.count > 0;
     bool counts = keys->domains_locked.map.count > 0;
-    if (!has_accounts && !counts && !load_members_wanted(keys, set))
+    if (!belongings && !domains.count && !counts && !load_members_wanted(keys, set))
         return STATUS_OK;
     enum status status = STATUS_OK;
-    if (has_accounts)
+    if (belongings)
         status = send_belongings(pg, set, err);
     if (status == STATUS_OK && domains.count)
         status = send_texts(pg, "load_domains", domains, err);
@@ -269,9 +269,9 @@ static enum status load_second(struct postgres *pg, const struct keys *keys,
         status = load_members_send(pg, keys, set, err);
     if (status == STATUS_OK)
         status = postgres_sync(pg, err);
-    if (status == STATUS_OK && has_accounts)
+    if (status == STATUS_OK && belongings)
         status = rows_read(pg, &service_noun, set->arena, take_service, set, err);
-    if (status == STATUS_OK && has_accounts)
+    if (status == STATUS_OK && belongings)
         status = rows_read(pg, &recovery_noun, set->arena, take_recovery, set, err);
     if (status == STATUS_OK && domains.count)
         status = rows_read(pg, &domain_noun, set->arena, take_domain, set, err);
