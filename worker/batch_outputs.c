@@ -4,7 +4,6 @@
 
 #include "batch_transaction.h"
 #include "domain/group.h"
-#include "stage/apply.h"
 #include "wire/fanout.h"
 
 enum {
@@ -60,7 +59,7 @@ static enum status write_piece(struct transaction *t)
 {
     enum status status = ledger_copy_changes(t->pg, t->piece, t->piece_count, t->err);
     t->piece_count = 0;
-    arena_reset(&t->apply->piece);
+    arena_reset(t->piece_arena);
     return status;
 }
 
@@ -68,7 +67,7 @@ static enum status log_member(struct transaction *t, size_t i, size_t m,
                               const struct output_source *source)
 {
     struct fence_state *fence = &t->fences[t->batch->records[i].source];
-    struct arena *arena = &t->apply->piece;
+    struct arena *arena = t->piece_arena;
     struct column_change column;
     struct change change;
     struct text value;

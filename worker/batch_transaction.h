@@ -31,7 +31,8 @@ struct transaction {
     struct output_maker *maker;
     struct batch *batch;
     size_t from, to;
-    struct arena *arena; /* as long as the transaction */
+    struct arena *arena;       /* as long as the transaction */
+    struct arena *piece_arena; /* as long as a piece of its change log */
     struct beginning beginning;
 
     struct fence_state *fences; /* by batch source */

@@ -334,10 +334,9 @@ static enum status put_off(struct lane *lane, struct error *err)
     const struct error cause = *err;
     enum status status = finish_publish(lane, err);
     if (status == STATUS_OK)
-        status = consume_put_back(&lane->consume, lane->batch, 0, err);
+        status = lane_put_all_back(lane, err);
     if (status != STATUS_OK)
         return status;
-    batch_reset(lane->batch);
     lane->is_put_off = true;
     back_off(lane, &lane->schema_wait, decode_step.name, &cause);
     return STATUS_OK;
@@ -384,14 +383,6 @@ static enum status turn(struct lane *lane, struct error *err)
     return status;
 }
 
-static void set_exhausted(struct lane *lane, jmp_buf *target)
-{
-    for (int i = 0; i < LANE_BATCHES; i++)
-        arena_on_exhausted(&lane->batches[i].arena, target);
-    arena_on_exhausted(&lane->apply.arena, target);
-    arena_on_exhausted(&lane->apply.piece, target);
-}
-
 static void drop_batches(struct lane *lane)
 {
     apply_abandon(&lane->apply);
@@ -401,47 +392,22 @@ static void drop_batches(struct lane *lane)
     lane->ahead = NULL;
 }
 
-/* A record that was alone in its batch will not fit either when it is read again: then it is to be
- * a dead letter, since it would hold up its partition for ever. Not when the machine's memory was
- * out: that passes. */
-static void note_giant(struct lane *lane)
-{
-    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded;
-    const struct batch *batch = is_first ? lane->batch : lane->ahead;
-    /* Nothing else may be in its memory: a batch can have been cut down to one. */
-    bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
-    if (!is_alone || !(is_first || batch->arena.is_exceeded))
-        return;
-    lane->decode.has_giant = true;
-    lane->decode.giant_partition = batch->records[0].partition->partition;
-    lane->decode.giant_offset = batch->records[0].offset;
-}
-
-/* The memory for a batch has a ceiling (batch.memory_max). What does not fit is read again in
- * smaller pieces. The code between leaves no handle open but the connection, which is made anew; a
- * result of libpq that was being read is lost, a few times until a batch fits. */
+/* The memory for a batch has a ceiling (batch.memory_max). The code between leaves no handle open
+ * but the connection, which is made anew; a result of libpq that was being read is lost, a few
+ * times until a batch fits. */
 static enum status guarded_turn(struct lane *lane, struct error *err)
 {
     jmp_buf exhausted;
-    set_exhausted(lane, &exhausted);
+    lane_on_exhausted(lane, &exhausted);
     if (setjmp(exhausted) == 0) {
         enum status status = turn(lane, err);
         if (status != STATUS_OK)
             apply_abandon(&lane->apply);
-        set_exhausted(lane, NULL);
+        lane_on_exhausted(lane, NULL);
         return status;
     }
-    set_exhausted(lane, NULL);
-    note_giant(lane);
-    apply_close(&lane->apply);
-    apply_forget(&lane->apply);
-    drop_batches(lane);
-    for (int i = 0; i < LANE_BATCHES; i++)
-        batch_shrink(&lane->batches[i]);
-    return error_set(err, STATUS_RETRY, batch_lost,
-                     "a batch needs more memory than batch.memory_max: going on with at most %zu "
-                     "events",
-                     lane->batch->count_max);
+    lane_on_exhausted(lane, NULL);
+    return lane_go_on_with_less(lane, err);
 }
 
 /* After a loss of partitions or a group that has moved on: what was read is read again, from where

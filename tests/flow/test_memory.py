@@ -60,10 +60,12 @@ def test_an_event_that_alone_does_not_fit_is_a_dead_letter(make_world):
     plant_accounts(world, TOO_LARGE_FOR_IT)
     world.database.rows("INSERT INTO provd.group_member SELECT context, 1, uuid, false, now() FROM provd.account"
                         " WHERE domain = 'huge.example'")  # fmt: skip
+    rebalances = world.worker.metric("provd_rebalances_total")
     letter, result = world.ask([set_members(1, []), create(world)], limit_s=180)
     assert (letter.stage, letter.code) == ("FRAME", "TOO_LARGE") and "batch.memory_max" in letter.message
     assert result["status"] == "APPLIED"
     assert member_count(world, 1) == TOO_LARGE_FOR_IT
+    assert world.worker.metric("provd_rebalances_total") == rebalances, "the group hears nothing of it"
     uproot_accounts(world)
     world.check()
 

@@ -332,6 +332,7 @@ static struct transaction *begin(struct apply *apply, struct batch *batch, size_
                               .from = from,
                               .to = to,
                               .arena = arena,
+                              .piece_arena = &apply->piece,
                               .err = err};
     t->beginning = remember(batch, from, to, arena);
     t->fences = ARENA_ARRAY(arena, struct fence_state, batch->source_count);

@@ -1,0 +1,71 @@
+/* What a lane does when the memory for a batch is out: its own (batch.memory_max), or the
+ * machine's.
+ */
+#include "base/log.h"
+#include "lane_parts.h"
+
+void lane_on_exhausted(struct lane *lane, jmp_buf *target)
+{
+    for (int i = 0; i < LANE_BATCHES; i++)
+        arena_on_exhausted(&lane->batches[i].arena, target);
+    arena_on_exhausted(&lane->apply.arena, target);
+    arena_on_exhausted(&lane->apply.piece, target);
+}
+
+enum status lane_put_all_back(struct lane *lane, struct error *err)
+{
+    struct batch *const batches[] = {lane->ahead, lane->batch};
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        struct batch *batch = batches[i];
+        enum status status = STATUS_OK;
+        if (batch && batch->generation == lane->assignment.generation)
+            status = consume_put_back(&lane->consume, batch, 0, err);
+        if (status != STATUS_OK)
+            return status;
+        if (batch)
+            batch_reset(batch);
+    }
+    lane->ahead = NULL;
+    return STATUS_OK;
+}
+
+/* A record that was alone in its batch will not fit either when it is read again: then it is to be
+ * a dead letter, since it would hold up its partition for ever. Not when the machine's memory was
+ * out: that passes. */
+static void note_giant(struct lane *lane)
+{
+    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded;
+    const struct batch *batch = is_first ? lane->batch : lane->ahead;
+    /* Nothing else may be in its memory: a batch can have been cut down to one. */
+    bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
+    if (!is_alone || !(is_first || batch->arena.is_exceeded))
+        return;
+    lane->decode.has_giant = true;
+    lane->decode.giant_partition = batch->records[0].partition->partition;
+    lane->decode.giant_offset = batch->records[0].offset;
+}
+
+static bool has_exceeded(const struct lane *lane)
+{
+    return lane->batch->arena.is_exceeded || (lane->ahead && lane->ahead->arena.is_exceeded) ||
+           lane->apply.arena.is_exceeded || lane->apply.piece.is_exceeded;
+}
+
+enum status lane_go_on_with_less(struct lane *lane, struct error *err)
+{
+    bool is_over_ceiling = has_exceeded(lane);
+    note_giant(lane);
+    apply_close(&lane->apply);
+    apply_forget(&lane->apply);
+    enum status status = lane_put_all_back(lane, err);
+    for (int i = 0; i < LANE_BATCHES; i++)
+        batch_shrink(&lane->batches[i]);
+    if (status != STATUS_OK)
+        return status;
+    if (!is_over_ceiling)
+        return error_set(err, STATUS_RETRY, NULL, "the machine has no memory for a batch");
+    log_event(LOG_WARNING,
+              "a batch needs more memory than batch.memory_max: going on with smaller ones",
+              LOG_INT("events", lane->batch->count_max));
+    return STATUS_OK;
+}
