@@ -244,6 +244,24 @@ def test_workers_join_and_leave_in_the_middle_of_work(make_world):
     world.check()
 
 
+def test_a_lane_commits_as_the_member_that_it_is_after_a_rebalance(make_world):
+    """Each time others come or go the group has another generation, and refuses what is committed in the name of the last."""
+    world = make_world(partitions=2, settings={"lanes": 1}).start()
+    other = world.make_worker(lanes=1)
+
+    def ask_on_each_partition():
+        records = [event_record(create(world), partition=number) for number in range(2)]
+        return {result["status"] for result in world.ask(records)}
+
+    assert ask_on_each_partition() == {"APPLIED"}
+    other.start()
+    wait_until(lambda: all(worker.metric("provd_assigned_partitions") == 1 for worker in world.workers), what="shared")
+    assert ask_on_each_partition() == {"APPLIED"}
+    assert other.stop() == 0
+    assert ask_on_each_partition() == {"APPLIED"}
+    world.check()
+
+
 # --- the circuit breaker ----------------------------------------------------------------------------------------------
 
 

@@ -140,6 +140,12 @@ def test_a_batch_that_keeps_losing_locks_its_rows_first(world, rival):
     world.database.rows("DROP FUNCTION provd.always_first CASCADE")
 
 
+def wait_for_idle_lane(world):
+    """What is published is noted: the next statement that waits at a fence is the next batch's."""
+    wait_until(lambda: all(fence["published_upto"] == fence["next_offset"] for fence in world.fences().values()),
+               what="all that is published is noted")  # fmt: skip
+
+
 def lock_fences(world, rival):
     """Returns their ids."""
     rival.execute("SELECT fence_id FROM provd.fence WHERE topic = %s ORDER BY partition FOR UPDATE", (world.topics.events,))
@@ -150,9 +156,10 @@ def test_what_the_ledger_learns_while_a_batch_waits_for_its_fence_is_seen_at_onc
     """The ledger is read behind the lock, not before it: no race is lost, nothing is done twice."""
     before = lost_races(world)
     forged = create(world)
+    wait_for_idle_lane(world)
     fences = lock_fences(world, rival)
     (source,) = world.send([forged], partition=0)
-    wait_for_lane_at_lock(world)
+    assert "FOR NO KEY UPDATE" in wait_for_lane_at_lock(world)
     rival.execute(
         "INSERT INTO provd.event_ledger (event_id, fence_id, kafka_offset, status, payload_hash, result, change_count,"
         " applied_at) VALUES (%s, %s, 1000000, 0, decode(repeat('00', 16), 'hex'), '', 0, now())",
@@ -169,9 +176,10 @@ def test_rows_that_change_while_a_batch_waits_for_its_fence_are_seen_at_once(wor
     made = create(world)
     world.ask([made], partition=0)
     before = lost_races(world)
+    wait_for_idle_lane(world)
     lock_fences(world, rival)
     (source,) = world.send([comment(address_of(made), "ours")], partition=0)
-    wait_for_lane_at_lock(world)
+    assert "FOR NO KEY UPDATE" in wait_for_lane_at_lock(world)
     rival.execute("UPDATE provd.account SET revision = revision + 1 WHERE address = %s", (address_of(made),))
     rival.connection.commit()
     (applied,) = world.answers([source])
