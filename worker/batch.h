@@ -107,7 +107,7 @@ struct batch {
 
     size_t decoded;        /* the first so many records are */
     size_t users_listed;   /* by their events */
-    bool is_heavy;         /* the record behind them lists more users than go into one batch */
+    bool is_heavy;         /* with the record behind them there would be too many */
     struct event **events; /* NULL: a dead letter */
     struct death **deaths; /* NULL: an event */
 
@@ -115,7 +115,8 @@ struct batch {
 };
 
 /* Users that the events of a batch may list together. What a transaction needs for one is ten times
- * what the event needs to name it. An event that lists more comes alone among such. */
+ * what the event needs to name it. An event that lists more is the only one of its batch that lists
+ * any. */
 enum { BATCH_USERS_MAX = 10000 };
 
 /* The code of an error of any stage: the batch is not ours any more, or cannot be gone on with.
@@ -130,6 +131,8 @@ void batch_reset(struct batch *batch);
 /* Half as many records from now on, since these needed more memory than there is. It takes more
  * again, twice as many after each hundred batches, up to its limit. */
 void batch_shrink(struct batch *batch);
+/* As many as configured: what needed the memory is found. */
+void batch_unshrink(struct batch *batch);
 void batch_close(struct batch *batch);
 /* The source that a record belongs to. */
 struct batch_source *batch_source(const struct batch *batch, size_t record);

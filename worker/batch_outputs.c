@@ -7,7 +7,8 @@
 #include "wire/fanout.h"
 
 enum {
-    /* What is kept of the change log of members until it is written: so much, and one more. */
+    /* What is kept of the change log of members until it is written; one row more than the bytes.
+     */
     PIECE_ROWS_MAX = 1000,
     PIECE_BYTES_MAX = 1 << 20,
 };

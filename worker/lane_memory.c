@@ -29,20 +29,26 @@ enum status lane_put_all_back(struct lane *lane, struct error *err)
     return STATUS_OK;
 }
 
-/* A record that was alone in its batch will not fit either when it is read again: then it is to be
- * a dead letter, since it would hold up its partition for ever. Not when the machine's memory was
- * out: that passes. */
-static void note_giant(struct lane *lane)
+/* A record that was alone in its batch will not fit either when it is taken again: then it is to be
+ * a dead letter, since it would hold up its partition for ever, and the others may come in batches
+ * as large as before. Not when the machine's memory was out: that passes. */
+static bool note_giant(struct lane *lane)
 {
-    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded;
+    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded ||
+                    lane->apply.piece.is_exceeded;
     const struct batch *batch = is_first ? lane->batch : lane->ahead;
     /* Nothing else may be in its memory: a batch can have been cut down to one. */
     bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
     if (!is_alone || !(is_first || batch->arena.is_exceeded))
-        return;
+        return false;
     lane->decode.has_giant = true;
+    lane->decode.giant_generation = batch->generation;
     lane->decode.giant_partition = batch->records[0].partition->partition;
     lane->decode.giant_offset = batch->records[0].offset;
+    log_event(LOG_WARNING, "an event needs more memory than batch.memory_max by itself",
+              LOG_INT("partition", lane->decode.giant_partition),
+              LOG_INT("offset", lane->decode.giant_offset));
+    return true;
 }
 
 static bool has_exceeded(const struct lane *lane)
@@ -51,19 +57,34 @@ static bool has_exceeded(const struct lane *lane)
            lane->apply.arena.is_exceeded || lane->apply.piece.is_exceeded;
 }
 
+/* False when they are as small as can be already. */
+static bool shrink_batches(struct lane *lane)
+{
+    bool can_shrink = lane->batch->count_max > 1;
+    for (int i = 0; i < LANE_BATCHES; i++)
+        batch_shrink(&lane->batches[i]);
+    return can_shrink;
+}
+
+static enum status go_on_without_giant(struct lane *lane)
+{
+    for (int i = 0; i < LANE_BATCHES; i++)
+        batch_unshrink(&lane->batches[i]);
+    return STATUS_OK;
+}
+
 enum status lane_go_on_with_less(struct lane *lane, struct error *err)
 {
-    bool is_over_ceiling = has_exceeded(lane);
-    note_giant(lane);
+    bool is_over_ceiling = has_exceeded(lane), is_giant = note_giant(lane);
     apply_close(&lane->apply);
     apply_forget(&lane->apply);
     enum status status = lane_put_all_back(lane, err);
-    for (int i = 0; i < LANE_BATCHES; i++)
-        batch_shrink(&lane->batches[i]);
     if (status != STATUS_OK)
         return status;
-    if (!is_over_ceiling)
-        return error_set(err, STATUS_RETRY, NULL, "the machine has no memory for a batch");
+    if (is_giant)
+        return go_on_without_giant(lane);
+    if (!shrink_batches(lane) || !is_over_ceiling)
+        return error_set(err, STATUS_RETRY, NULL, "there is no memory for a batch");
     log_event(LOG_WARNING,
               "a batch needs more memory than batch.memory_max: going on with smaller ones",
               LOG_INT("events", lane->batch->count_max));

@@ -33,9 +33,8 @@ struct user_accounts {
     struct map uuids; /* of them */
 };
 
-/* Reads the texts of `field`, and counts them in event->users_listed; false after saying in the
- * event's fault which is none of the three.
- */
+/* Reads and counts (event->users_listed) the texts of `field`; false after saying in the event's
+ * fault which is none of the three. */
 bool users_parse(struct event *event, const char *field, const struct texts *texts,
                  const struct policy *policy, struct arena *arena, struct users *ret_users);
 /* False after saying in the event's fault that a user of `removing` is added as well; users who are

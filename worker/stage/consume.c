@@ -89,6 +89,8 @@ enum status consume_put_back(struct consume *consume, struct batch *batch, size_
     if (!make_room(held, more))
         return error_set(err, STATUS_RETRY, batch_lost, "no memory for putting records back");
     held->generation = consume->assignment->generation;
+    if (more)
+        held->since_us = batch->started_us;
     for (size_t i = batch->count; i-- > from;)
         held->messages[--held->first] = batch->records[i].message;
     shrink_sources(batch, from);
@@ -166,8 +168,8 @@ static enum status next_message(struct consume *consume, int timeout_ms,
     if (!held_count(held))
         return ask_kafka(consume, timeout_ms, ret_message, err);
     *ret_message = held->messages[held->first++];
-    if (!held_count(held))
-        held->asked = 0;
+    if (held->asked > held_count(held))
+        held->asked = held_count(held);
     return STATUS_OK;
 }
 
@@ -176,7 +178,8 @@ static enum status next_message(struct consume *consume, int timeout_ms,
 
 bool consume_is_full(const struct consume *consume, const struct batch *batch)
 {
-    return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max;
+    return batch->count == batch->count_max || batch->bytes >= (size_t)consume->bytes_max ||
+           batch->is_heavy;
 }
 
 /* The partition's place among the sources; a new one at its first record in this batch. It is known
@@ -197,7 +200,9 @@ static uint32_t source_of(const struct consume *consume, struct batch *batch,
     return slot;
 }
 
-static void take(const struct consume *consume, struct batch *batch, struct kafka_message *message)
+/* `since_us`: when it came, where that was before; 0: now. */
+static void take(const struct consume *consume, struct batch *batch, struct kafka_message *message,
+                 int64_t since_us)
 {
     int64_t offset = kafka_message_offset(message);
     struct partition *partition =
@@ -208,7 +213,7 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
         return;
     }
     if (batch->count == 0)
-        batch->started_us = clock_monotonic_us();
+        batch->started_us = since_us ? since_us : clock_monotonic_us();
     struct record *record = &batch->records[batch->count++];
     *record = (struct record){
         .message = message,
@@ -284,12 +289,13 @@ static bool is_patient(const struct consume *consume, const struct batch *batch,
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
-    enum status status = serve_group(consume, err);
+    enum status status = idle_ms > 0 ? serve_group(consume, err) : STATUS_OK;
     bool had_one = true;
     drop_if_stale(consume, batch);
     while (status == STATUS_OK && !consume_is_full(consume, batch)) {
         struct kafka_message *message;
         int timeout_ms = next_timeout(consume, batch, idle_ms, had_one);
+        bool was_held = held_count(&consume->held) > 0;
         status = next_message(consume, timeout_ms, &message, err);
         drop_if_stale(consume, batch);
         if (status == STATUS_RETRY && strcmp(err->code, batch_lost) != 0 && batch->count)
@@ -297,7 +303,7 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
         if (status != STATUS_OK)
             return status;
         if (message)
-            take(consume, batch, message);
+            take(consume, batch, message, was_held ? consume->held.since_us : 0);
         else if (!is_patient(consume, batch, idle_ms, had_one))
             break;
         had_one = message != NULL;

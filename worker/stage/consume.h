@@ -26,8 +26,10 @@ enum {
 struct held_back {
     struct kafka_message **messages;
     size_t first, count, capacity; /* messages[first .. count) are there */
-    size_t asked; /* of them, read only because Kafka has to be asked; HELD_ASKED_MAX at most */
-    uint64_t generation; /* of the assignment that they were read under */
+    size_t asked;                  /* the last so many were read only because Kafka has to be asked;
+                                      HELD_ASKED_MAX at most */
+    uint64_t generation;           /* of the assignment that they were read under */
+    int64_t since_us;              /* monotonic: when the first record of their batch came */
 };
 
 struct consume {
@@ -45,11 +47,13 @@ struct consume {
 };
 
 /* Fills the batch, or tops it up. OK with batch->count 0 when nothing came within `idle_ms`; with 0
- * it takes what is there and waits for nothing. When partitions come or go meanwhile, what had been
+ * it takes what is there, waits for nothing, and while records are held back does not serve the
+ * group. When partitions come or go meanwhile, what had been
  * read is forgotten: the fence says where to go on. RETRY and FATAL as kafka_consume; what had been
  * read is then read again. */
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err);
+/* No more records go in. */
 bool consume_is_full(const struct consume *consume, const struct batch *batch);
 /* Cuts the batch: its records from `from` on come again with the next consume_run. They are kept
  * here, because a consumer that seeks back skips records (pitfalls of librdkafka 2.0.2). RETRY with

@@ -33,23 +33,22 @@ static size_t header_bytes(const struct kafka_message *message)
     return bytes;
 }
 
-/* The note is good for once, and for the log that it was made of. What was applied already has a
- * result. */
-static bool take_giant(struct decode *decode, const struct record *record)
+/* The note is good for the assignment that it was made in: with another one, offsets may be those
+ * of another log. What was applied already has a result. */
+static bool is_giant(const struct decode *decode, const struct batch *batch,
+                     const struct record *record)
 {
-    if (!decode->has_giant || record->partition->partition != decode->giant_partition ||
-        record->offset < decode->giant_offset)
-        return false;
-    decode->has_giant = false;
-    return record->offset == decode->giant_offset &&
+    return decode->has_giant && batch->generation == decode->giant_generation &&
+           record->partition->partition == decode->giant_partition &&
+           record->offset == decode->giant_offset &&
            record->offset >= record->partition->fence_offset;
 }
 
 /* True when the record is over a limit; then it is buried. */
-static bool is_too_large(struct decode *decode, struct batch *batch, size_t i)
+static bool is_too_large(const struct decode *decode, struct batch *batch, size_t i)
 {
     const struct record *record = &batch->records[i];
-    if (take_giant(decode, record)) {
+    if (is_giant(decode, batch, record)) {
         bury(batch, i, STAGE_FRAME, CODE_TOO_LARGE,
              TEXT("what the event asks for needs more memory than batch.memory_max, also in a "
                   "batch of its own: raise it and redrive the event, or ask in smaller pieces"));

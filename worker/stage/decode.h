@@ -18,6 +18,7 @@ struct decode {
     struct counters *counters;
     /* A record that was too much for batch.memory_max, by itself. */
     bool has_giant;
+    uint64_t giant_generation; /* of the assignment */
     int32_t giant_partition;
     int64_t giant_offset;
 };

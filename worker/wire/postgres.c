@@ -201,7 +201,7 @@ enum status postgres_result(struct postgres *pg, struct result **ret_result, str
         PQclear(result);
         return status;
     }
-    *ret_result = (struct result *)result;
+    *ret_result = postgres_wrap_result(pg, result);
     return STATUS_OK;
 }
 
@@ -324,7 +324,7 @@ enum status postgres_query(struct postgres *pg, const char *sql, const struct pa
     postgres_deadline_in(pg, statement_deadline_ms(pg));
     status = postgres_finish(pg, "query", &result, err);
     if (status == STATUS_OK) {
-        *ret_result = (struct result *)result;
+        *ret_result = postgres_wrap_result(pg, result);
     }
     return status;
 }

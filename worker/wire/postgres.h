@@ -129,7 +129,7 @@ enum status postgres_sync(struct postgres *pg, struct error *err);
  * the requests behind it are not done (25P02): go on to postgres_rollback. */
 struct result;
 enum status postgres_result(struct postgres *pg, struct result **ret_result, struct error *err);
-void result_close(struct result *result); /* NULL is fine */
+void result_close(struct result *result); /* before its connection; NULL is fine */
 /* Consumes what is left up to and with the sync; an error in there that nobody has read yet is
  * returned. */
 enum status postgres_drain(struct postgres *pg, struct error *err);

@@ -10,6 +10,7 @@
 enum {
     PIPELINE_REQUESTS_MAX = 256, /* between two syncs */
     PARAMS_MAX = 64,             /* of one statement */
+    RESULTS_OPEN_MAX = 8,        /* two are, while ids are drawn; mostly one */
     DEADLINE_MARGIN_MS = 2000,   /* ours comes after the server's, so that its word wins */
     SERVER_VERSION_MIN = 150000, /* what the migrations and the pipeline are tested with */
     /* A lane idles in a transaction for a second at most, when Kafka is slow. By default it is 10
@@ -30,8 +31,15 @@ struct prepared {
     signed char widths[PARAMS_MAX]; /* bytes; 0: any number */
 };
 
+/* Kept by its connection, which clears what nobody has closed: memory that ran out while it was
+ * read has left it behind. */
+struct result {
+    PGresult *of_libpq; /* NULL: the place is free */
+};
+
 struct postgres {
     PGconn *conn;
+    struct result results[RESULTS_OPEN_MAX];
     int64_t statement_timeout_ms; /* of the present transaction */
     int64_t session_timeout_ms;   /* of the others */
     int64_t commit_timeout_ms;
@@ -76,6 +84,9 @@ enum status postgres_finish(struct postgres *pg, const char *what, PGresult **re
 
 /* postgres.c */
 void postgres_leave_pipeline(struct postgres *pg);
+
+/* postgres_result.c: the caller's, who closes it; NULL for NULL. */
+struct result *postgres_wrap_result(struct postgres *pg, PGresult *of_libpq);
 
 /* postgres_connect.c: a connection that is up, not yet set up. */
 enum status postgres_connect(const struct postgres_options *options, PGconn **ret_conn,

@@ -1,5 +1,4 @@
-/* Reading results. A struct result is libpq's PGresult under another name, so that its header stays
- * here. */
+/* Reading results. */
 #include "wire/postgres_handle.h"
 
 #include <assert.h>
@@ -24,12 +23,30 @@ enum {
 
 static const PGresult *unwrap(const struct result *result)
 {
-    return (const PGresult *)result;
+    return result->of_libpq;
+}
+
+struct result *postgres_wrap_result(struct postgres *pg, PGresult *of_libpq)
+{
+    size_t i = 0;
+
+    if (!of_libpq) {
+        return NULL;
+    }
+    while (i < RESULTS_OPEN_MAX && pg->results[i].of_libpq) {
+        i++;
+    }
+    assert(i < RESULTS_OPEN_MAX); /* somebody closes none */
+    pg->results[i].of_libpq = of_libpq;
+    return &pg->results[i];
 }
 
 void result_close(struct result *result)
 {
-    PQclear((PGresult *)result);
+    if (result) {
+        PQclear(result->of_libpq);
+        result->of_libpq = NULL;
+    }
 }
 
 int result_rows(const struct result *result)
@@ -49,7 +66,7 @@ int result_column(const struct result *result, const char *name)
 
 int64_t result_affected(struct result *result)
 {
-    return strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
+    return strtoll(PQcmdTuples(result->of_libpq), NULL, 10);
 }
 
 bool result_is_null(const struct result *result, int row, int column)

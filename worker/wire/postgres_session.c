@@ -235,6 +235,9 @@ void postgres_close(struct postgres *pg)
     if (!pg) {
         return;
     }
+    for (size_t i = 0; i < RESULTS_OPEN_MAX; i++) {
+        result_close(&pg->results[i]);
+    }
     PQfinish(pg->conn); /* in non-blocking mode it does not wait for its goodbye to be sent */
     free(pg->copy.start);
     free(pg->prepared);
