@@ -17,11 +17,6 @@ void batch_shrink(struct batch *batch)
     batch->lives_since_shrunk = 0;
 }
 
-void batch_unshrink(struct batch *batch)
-{
-    batch->count_max = batch->count_limit;
-}
-
 /* What filled the memory once is rarely what comes a hundred batches later. */
 static void grow_back(struct batch *batch)
 {

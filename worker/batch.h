@@ -98,6 +98,7 @@ struct batch {
     size_t bytes;
     uint64_t generation; /* of the assignment that its records were read under */
     int64_t started_us;  /* monotonic, when its first record came */
+    bool has_waited;     /* that one was put back: it waits for no company again */
     int64_t now_us;      /* wall clock of the batch: applied_at of all its results */
 
     struct record *records;
@@ -131,8 +132,6 @@ void batch_reset(struct batch *batch);
 /* Half as many records from now on, since these needed more memory than there is. It takes more
  * again, twice as many after each hundred batches, up to its limit. */
 void batch_shrink(struct batch *batch);
-/* As many as configured: what needed the memory is found. */
-void batch_unshrink(struct batch *batch);
 void batch_close(struct batch *batch);
 /* The source that a record belongs to. */
 struct batch_source *batch_source(const struct batch *batch, size_t record);

@@ -30,8 +30,8 @@ enum status lane_put_all_back(struct lane *lane, struct error *err)
 }
 
 /* A record that was alone in its batch will not fit either when it is taken again: then it is to be
- * a dead letter, since it would hold up its partition for ever, and the others may come in batches
- * as large as before. Not when the machine's memory was out: that passes. */
+ * a dead letter, since it would hold up its partition for ever. Not when the machine's memory was
+ * out: that passes. Nor when it was applied before: it has a result, which is waited for. */
 static bool note_giant(struct lane *lane)
 {
     bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded ||
@@ -41,10 +41,13 @@ static bool note_giant(struct lane *lane)
     bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
     if (!is_alone || !(is_first || batch->arena.is_exceeded))
         return false;
+    const struct record *record = &batch->records[0];
+    if (record->offset < record->partition->fence_offset)
+        return false;
     lane->decode.has_giant = true;
     lane->decode.giant_generation = batch->generation;
-    lane->decode.giant_partition = batch->records[0].partition->partition;
-    lane->decode.giant_offset = batch->records[0].offset;
+    lane->decode.giant_partition = record->partition->partition;
+    lane->decode.giant_offset = record->offset;
     log_event(LOG_WARNING, "an event needs more memory than batch.memory_max by itself",
               LOG_INT("partition", lane->decode.giant_partition),
               LOG_INT("offset", lane->decode.giant_offset));
@@ -66,13 +69,6 @@ static bool shrink_batches(struct lane *lane)
     return can_shrink;
 }
 
-static enum status go_on_without_giant(struct lane *lane)
-{
-    for (int i = 0; i < LANE_BATCHES; i++)
-        batch_unshrink(&lane->batches[i]);
-    return STATUS_OK;
-}
-
 enum status lane_go_on_with_less(struct lane *lane, struct error *err)
 {
     bool is_over_ceiling = has_exceeded(lane), is_giant = note_giant(lane);
@@ -82,7 +78,7 @@ enum status lane_go_on_with_less(struct lane *lane, struct error *err)
     if (status != STATUS_OK)
         return status;
     if (is_giant)
-        return go_on_without_giant(lane);
+        return STATUS_OK;
     if (!shrink_batches(lane) || !is_over_ceiling)
         return error_set(err, STATUS_RETRY, NULL, "there is no memory for a batch");
     log_event(LOG_WARNING,

@@ -231,8 +231,10 @@ static enum status own(struct assign *assign, struct partition *partition,
     };
     struct result *result = NULL;
     enum status status = ask(assign, "own_fence", params, 9, &result, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        result_close(result);
         return status;
+    }
     partition->fence_id = row->state.fence_id;
     partition->epoch = result_int(result, 0, 0);
     partition->next_offset = decision->start;

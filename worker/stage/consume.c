@@ -89,8 +89,6 @@ enum status consume_put_back(struct consume *consume, struct batch *batch, size_
     if (!make_room(held, more))
         return error_set(err, STATUS_RETRY, batch_lost, "no memory for putting records back");
     held->generation = consume->assignment->generation;
-    if (more)
-        held->since_us = batch->started_us;
     for (size_t i = batch->count; i-- > from;)
         held->messages[--held->first] = batch->records[i].message;
     shrink_sources(batch, from);
@@ -134,8 +132,8 @@ static enum status ask_kafka(struct consume *consume, int timeout_ms,
     return status;
 }
 
-/* While records are held back, the consumer has to be asked all the same: only then does it serve
- * the group. What it gives comes behind them. */
+/* While records are held back, the consumer has to be asked all the same, now and then: only then
+ * does it serve the group. What it gives comes behind them. */
 static enum status serve_group(struct consume *consume, struct error *err)
 {
     struct held_back *held = &consume->held;
@@ -145,6 +143,10 @@ static enum status serve_group(struct consume *consume, struct error *err)
         held->asked = 0;
         return STATUS_OK;
     }
+    int64_t now_us = clock_monotonic_us();
+    if (now_us - held->asked_us < HELD_ASK_EVERY_MS * INT64_C(1000))
+        return STATUS_OK;
+    held->asked_us = now_us;
     if (!make_room(held, 0))
         return error_set(err, STATUS_RETRY, batch_lost, "no memory for holding records back");
     if (held->asked == HELD_ASKED_MAX)
@@ -200,9 +202,8 @@ static uint32_t source_of(const struct consume *consume, struct batch *batch,
     return slot;
 }
 
-/* `since_us`: when it came, where that was before; 0: now. */
 static void take(const struct consume *consume, struct batch *batch, struct kafka_message *message,
-                 int64_t since_us)
+                 bool was_held)
 {
     int64_t offset = kafka_message_offset(message);
     struct partition *partition =
@@ -212,8 +213,10 @@ static void take(const struct consume *consume, struct batch *batch, struct kafk
         kafka_message_close(message);
         return;
     }
-    if (batch->count == 0)
-        batch->started_us = since_us ? since_us : clock_monotonic_us();
+    if (batch->count == 0) {
+        batch->started_us = clock_monotonic_us();
+        batch->has_waited = was_held;
+    }
     struct record *record = &batch->records[batch->count++];
     *record = (struct record){
         .message = message,
@@ -253,8 +256,10 @@ static void drop_if_stale(const struct consume *consume, struct batch *batch)
  * Kafka this one, if it were applied, would queue behind it all the same: it goes on filling, as
  * long as that takes, but not for ever. So a lane that is not busy makes few and larger
  * transactions, and what comes last waits least. */
-static int64_t patience_ms(const struct consume *consume)
+static int64_t patience_ms(const struct consume *consume, const struct batch *batch)
 {
+    if (batch->has_waited)
+        return 0;
     bool is_behind = consume->is_behind && consume->is_behind(consume->opaque);
     return is_behind && consume->wait_ms_max < BEHIND_WAIT_MS_MAX ? BEHIND_WAIT_MS_MAX
                                                                   : consume->wait_ms_max;
@@ -271,7 +276,7 @@ static int next_timeout(const struct consume *consume, const struct batch *batch
         return idle_ms;
     if (had_one)
         return 0;
-    int64_t wait_ms = patience_ms(consume);
+    int64_t wait_ms = patience_ms(consume, batch);
     bool may_end_sooner = wait_ms > consume->wait_ms_max;
     int left_ms = deadline_left_ms(batch->started_us + wait_ms * 1000);
     return may_end_sooner && left_ms > SLICE_MS ? SLICE_MS : left_ms;
@@ -283,13 +288,13 @@ static bool is_patient(const struct consume *consume, const struct batch *batch,
 {
     if (batch->count == 0 || idle_ms == 0)
         return false;
-    return had_one || !deadline_passed(batch->started_us + patience_ms(consume) * 1000);
+    return had_one || !deadline_passed(batch->started_us + patience_ms(consume, batch) * 1000);
 }
 
 static enum status fill(struct consume *consume, struct batch *batch, int idle_ms,
                         struct error *err)
 {
-    enum status status = idle_ms > 0 ? serve_group(consume, err) : STATUS_OK;
+    enum status status = serve_group(consume, err);
     bool had_one = true;
     drop_if_stale(consume, batch);
     while (status == STATUS_OK && !consume_is_full(consume, batch)) {
@@ -303,7 +308,7 @@ static enum status fill(struct consume *consume, struct batch *batch, int idle_m
         if (status != STATUS_OK)
             return status;
         if (message)
-            take(consume, batch, message, was_held ? consume->held.since_us : 0);
+            take(consume, batch, message, was_held);
         else if (!is_patient(consume, batch, idle_ms, had_one))
             break;
         had_one = message != NULL;

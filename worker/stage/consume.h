@@ -19,6 +19,7 @@ struct partition *assignment_find(const struct assignment *assignment, int32_t p
 
 enum {
     HELD_ASKED_MAX = 1000,
+    HELD_ASK_EVERY_MS = 1000, /* so late does a lane that holds records hear of the group */
     BEHIND_WAIT_MS_MAX = 100, /* how long a batch that is not full waits for the one before */
 };
 
@@ -29,7 +30,7 @@ struct held_back {
     size_t asked;                  /* the last so many were read only because Kafka has to be asked;
                                       HELD_ASKED_MAX at most */
     uint64_t generation;           /* of the assignment that they were read under */
-    int64_t since_us;              /* monotonic: when the first record of their batch came */
+    int64_t asked_us;              /* monotonic: when Kafka was asked last */
 };
 
 struct consume {
@@ -47,8 +48,7 @@ struct consume {
 };
 
 /* Fills the batch, or tops it up. OK with batch->count 0 when nothing came within `idle_ms`; with 0
- * it takes what is there, waits for nothing, and while records are held back does not serve the
- * group. When partitions come or go meanwhile, what had been
+ * it takes what is there and waits for nothing. When partitions come or go meanwhile, what had been
  * read is forgotten: the fence says where to go on. RETRY and FATAL as kafka_consume; what had been
  * read is then read again. */
 enum status consume_run(struct consume *consume, struct batch *batch, int idle_ms,
