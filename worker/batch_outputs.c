@@ -7,8 +7,7 @@
 #include "wire/fanout.h"
 
 enum {
-    /* What is kept of the change log of members until it is written; one row more than the bytes.
-     */
+    /* What is kept of the change log of members until it is written. */
     PIECE_ROWS_MAX = 1000,
     PIECE_BYTES_MAX = 1 << 20,
 };

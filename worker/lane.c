@@ -393,8 +393,7 @@ static void drop_batches(struct lane *lane)
 }
 
 /* The memory for a batch has a ceiling (batch.memory_max). The code between leaves no handle open
- * but the connection, which is made anew; a result of libpq that was being read is lost, a few
- * times until a batch fits. */
+ * but the connection, with a result of libpq that was being read, and that is made anew. */
 static enum status guarded_turn(struct lane *lane, struct error *err)
 {
     jmp_buf exhausted;

@@ -1,6 +1,4 @@
-/* What a lane does when the memory for a batch is out: its own (batch.memory_max), or the
- * machine's.
- */
+/* What a lane does when memory for a batch is out: its own (batch.memory_max), or the machine's. */
 #include "base/log.h"
 #include "lane_parts.h"
 
