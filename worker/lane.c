@@ -59,21 +59,39 @@ static enum status run_decode(struct lane *lane, struct error *err)
     return decode_run(&lane->decode, lane->batch, err);
 }
 
-/* Leaves `ready` records in the batch. The others are the beginning of the next one: what was read
- * ahead comes behind them. */
-static enum status cut_batch(struct lane *lane, size_t ready, struct error *err)
+/* The whole batch, which is emptied; one of another assignment than now goes. */
+static enum status put_back(struct lane *lane, struct batch *batch, struct error *err)
 {
     enum status status = STATUS_OK;
+    if (batch->generation == lane->assignment.generation)
+        status = consume_put_back(&lane->consume, batch, 0, err);
+    if (status == STATUS_OK)
+        batch_reset(batch);
+    return status;
+}
+
+static enum status put_ahead_back(struct lane *lane, struct error *err)
+{
+    enum status status = lane->ahead ? put_back(lane, lane->ahead, err) : STATUS_OK;
+    if (status == STATUS_OK)
+        lane->ahead = NULL;
+    return status;
+}
+
+/* What was read ahead comes behind the batch, and is put back before it. */
+enum status lane_put_all_back(struct lane *lane, struct error *err)
+{
+    enum status status = put_ahead_back(lane, err);
+    return status == STATUS_OK ? put_back(lane, lane->batch, err) : status;
+}
+
+/* Leaves `ready` records in the batch. The others are the beginning of the next one. */
+static enum status cut_batch(struct lane *lane, size_t ready, struct error *err)
+{
     if (ready == lane->batch->count)
         return STATUS_OK;
-    if (lane->ahead)
-        status = consume_put_back(&lane->consume, lane->ahead, 0, err);
-    if (status != STATUS_OK)
-        return status;
-    if (lane->ahead)
-        batch_reset(lane->ahead);
-    lane->ahead = NULL;
-    return consume_put_back(&lane->consume, lane->batch, ready, err);
+    enum status status = put_ahead_back(lane, err);
+    return status == STATUS_OK ? consume_put_back(&lane->consume, lane->batch, ready, err) : status;
 }
 
 static enum status run_prepare(struct lane *lane, struct error *err)

@@ -10,21 +10,16 @@ void lane_on_exhausted(struct lane *lane, jmp_buf *target)
     arena_on_exhausted(&lane->apply.piece, target);
 }
 
-enum status lane_put_all_back(struct lane *lane, struct error *err)
+/* Of the batch that is applied, or its transaction; not of the one behind it. */
+static bool has_first_exceeded(const struct lane *lane)
 {
-    struct batch *const batches[] = {lane->ahead, lane->batch};
-    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
-        struct batch *batch = batches[i];
-        enum status status = STATUS_OK;
-        if (batch && batch->generation == lane->assignment.generation)
-            status = consume_put_back(&lane->consume, batch, 0, err);
-        if (status != STATUS_OK)
-            return status;
-        if (batch)
-            batch_reset(batch);
-    }
-    lane->ahead = NULL;
-    return STATUS_OK;
+    return lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded ||
+           lane->apply.piece.is_exceeded;
+}
+
+static bool has_exceeded(const struct lane *lane)
+{
+    return has_first_exceeded(lane) || (lane->ahead && lane->ahead->arena.is_exceeded);
 }
 
 /* A record that was alone in its batch will not fit either when it is taken again: then it is to be
@@ -32,8 +27,7 @@ enum status lane_put_all_back(struct lane *lane, struct error *err)
  * out: that passes. Nor when it was applied before: it has a result, which is waited for. */
 static bool note_giant(struct lane *lane)
 {
-    bool is_first = lane->batch->arena.is_exceeded || lane->apply.arena.is_exceeded ||
-                    lane->apply.piece.is_exceeded;
+    bool is_first = has_first_exceeded(lane);
     const struct batch *batch = is_first ? lane->batch : lane->ahead;
     /* Nothing else may be in its memory: a batch can have been cut down to one. */
     bool is_alone = batch && batch->count == 1 && batch->decoded <= 1;
@@ -50,12 +44,6 @@ static bool note_giant(struct lane *lane)
               LOG_INT("partition", lane->decode.giant_partition),
               LOG_INT("offset", lane->decode.giant_offset));
     return true;
-}
-
-static bool has_exceeded(const struct lane *lane)
-{
-    return lane->batch->arena.is_exceeded || (lane->ahead && lane->ahead->arena.is_exceeded) ||
-           lane->apply.arena.is_exceeded || lane->apply.piece.is_exceeded;
 }
 
 /* False when they are as small as can be already. */

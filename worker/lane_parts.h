@@ -25,7 +25,7 @@ void lane_on_exhausted(struct lane *lane, jmp_buf *target);
  * memory. */
 enum status lane_go_on_with_less(struct lane *lane, struct error *err);
 /* What was read and is not applied is consume's again: the next turn has it anew, and the group
- * notices nothing. What is of another assignment than now goes. */
+ * notices nothing. In lane.c. */
 enum status lane_put_all_back(struct lane *lane, struct error *err);
 
 /* Says on the page what the lane waits for, cut to the room there is. */

@@ -139,14 +139,9 @@ static enum status serve_group(struct consume *consume, struct error *err)
     struct held_back *held = &consume->held;
     struct kafka_message *message;
     forget_held_if_stale(consume);
-    if (!held_count(held)) {
-        held->asked = 0;
+    if (!held_count(held) || !deadline_passed(held->ask_at_us))
         return STATUS_OK;
-    }
-    int64_t now_us = clock_monotonic_us();
-    if (now_us - held->asked_us < HELD_ASK_EVERY_MS * INT64_C(1000))
-        return STATUS_OK;
-    held->asked_us = now_us;
+    held->ask_at_us = deadline_in_ms(HELD_ASK_EVERY_MS);
     if (!make_room(held, 0))
         return error_set(err, STATUS_RETRY, batch_lost, "no memory for holding records back");
     if (held->asked == HELD_ASKED_MAX)

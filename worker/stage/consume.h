@@ -30,7 +30,7 @@ struct held_back {
     size_t asked;                  /* the last so many were read only because Kafka has to be asked;
                                       HELD_ASKED_MAX at most */
     uint64_t generation;           /* of the assignment that they were read under */
-    int64_t asked_us;              /* monotonic: when Kafka was asked last */
+    int64_t ask_at_us;             /* monotonic: when Kafka is to be asked again */
 };
 
 struct consume {
